@@ -1,9 +1,9 @@
 #include "base/rng.h"
 
-#define N BASE_RNG_WORDS
+#define N     BASE_RNG_WORDS
 #define SHIFT 397
-#define TOP 0x80000000u
-#define REST 0x7fffffffu
+#define TOP   0x80000000u
+#define REST  0x7fffffffu
 
 /* Fills the state from one number: the recurrence of MT19937's authors (2002). */
 static void fill(base_rng *r, uint32_t seed) {
@@ -80,7 +80,8 @@ double base_rng_float(base_rng *r) {
   return (high * 67108864.0 + low) * (1.0 / 9007199254740992.0);
 }
 
-/* Returns the given number of random bits, 1 to 64: Python's getrandbits(). The first word is the low one. */
+/* Returns the given number of random bits, 1 to 64: Python's getrandbits(). The first word is the
+ * low one. */
 static uint64_t bits(base_rng *r, int count) {
   if (count <= 32)
     return base_rng_u32(r) >> (32 - count);
@@ -88,7 +89,8 @@ static uint64_t bits(base_rng *r, int count) {
   return low | (uint64_t)(base_rng_u32(r) >> (64 - count)) << 32;
 }
 
-/* 64 random bits for the full range: Python asks for 65 there and tries again while the highest is set. */
+/* 64 random bits for the full range: Python asks for 65 there and tries again while the highest is
+ * set. */
 static uint64_t full_range(base_rng *r) {
   uint64_t found;
   do
@@ -97,9 +99,9 @@ static uint64_t full_range(base_rng *r) {
   return found;
 }
 
-/* Returns a whole number from low to high, both included: Python's randint(low, high). Takes as many bits as
-   the count of possible results has, and tries again while what came is not below that count.
-   low, high: low <= high is the caller's duty. */
+/* Returns a whole number from low to high, both included: Python's randint(low, high). Takes as
+   many bits as the count of possible results has, and tries again while what came is not below that
+   count. low, high: low <= high is the caller's duty. */
 int64_t base_rng_range(base_rng *r, int64_t low, int64_t high) {
   uint64_t count = (uint64_t)high - (uint64_t)low + 1, found;
   if (count == 0)

@@ -1,6 +1,7 @@
-/* The random generator of the job mixes: the Mersenne Twister MT19937, seeded and read exactly as Python's
-   random.Random does it for whole-number seeds, so that one seed gives the same jobs in both languages. A
-   generator is plain memory of its owner; it is not locked and stands on nothing but the C language. */
+/* The random generator of the job mixes: the Mersenne Twister MT19937, seeded and read exactly as
+   Python's random.Random does it for whole-number seeds, so that one seed gives the same jobs in
+   both languages. A generator is plain memory of its owner; it is not locked and stands on nothing
+   but the C language. */
 #ifndef HEDDLE_BASE_RNG_H
 #define HEDDLE_BASE_RNG_H
 

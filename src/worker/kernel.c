@@ -92,8 +92,8 @@ static int make_context(void) {
   return 1;
 }
 
-/* Hashes once with this thread's context, which is always left begun for the next message: beginning again
-   with the same algorithm only clears the state. */
+/* Hashes once with this thread's context, which is always left begun for the next message:
+   beginning again with the same algorithm only clears the state. */
 static int hash(const void *bytes, size_t length, unsigned char *digest) {
   if (!context && !make_context())
     return 0;
@@ -108,8 +108,8 @@ int worker_kernel_sha3_512(const void *bytes, size_t length, unsigned char *dige
   return hash(bytes, length, digest);
 }
 
-/* Computes SHA3-512 of the empty string the given number of times. worker_kernel_open has succeeded before.
-   Returns 1, or 0 when memory ran out. */
+/* Computes SHA3-512 of the empty string the given number of times. worker_kernel_open has succeeded
+   before. Returns 1, or 0 when memory ran out. */
 int worker_kernel_sha3(int64_t rounds) {
   unsigned char digest[WORKER_KERNEL_SHA3_BYTES];
   for (; rounds > 0; rounds--)

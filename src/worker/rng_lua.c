@@ -33,7 +33,8 @@ static int rng_call(lua_State *L) {
     return 1;
   }
   if (count > 2)
-    return loop_misuse(L, "bad-argument", "rng: at most 2 arguments (m, n) expected, got %d", count);
+    return loop_misuse(L, "bad-argument", "rng: at most 2 arguments (m, n) expected, got %d",
+                       count);
   lua_Integer low = count == 1 ? 1 : whole(L, 2, "rng", "m");
   lua_Integer high = count == 1 ? whole(L, 2, "rng", "m") : whole(L, 3, "rng", "n");
   if (low > high)

@@ -1,5 +1,5 @@
-/* `heddle.native.work`: the job kernels for Lua. Each holds the GIL while it computes, as C functions do, unless
-   it is told to give it up meanwhile. */
+/* `heddle.native.work`: the job kernels for Lua. Each holds the GIL while it computes, as C
+   functions do, unless it is told to give it up meanwhile. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <math.h>
@@ -72,8 +72,8 @@ static lua_Integer check_rounds(lua_State *L) {
   return rounds;
 }
 
-/* sha3(rounds[, {release=}]): computes SHA3-512 of the empty string `rounds` times; with release the GIL is
-   given up meanwhile. Raises [bad-argument], [bad-option], [no-crypto]. */
+/* sha3(rounds[, {release=}]): computes SHA3-512 of the empty string `rounds` times; with release
+   the GIL is given up meanwhile. Raises [bad-argument], [bad-option], [no-crypto]. */
 static int work_sha3(lua_State *L) {
   lua_Integer rounds = check_rounds(L);
   int release = wants_release(L, 2, "work.sha3");
@@ -86,8 +86,8 @@ static int work_sha3(lua_State *L) {
   return ok ? 0 : luaL_error(L, "not enough memory");
 }
 
-/* spin(seconds[, {release=}]): uses this many CPU seconds of its OS thread; with release the GIL is given up
-   meanwhile. Raises [bad-argument], [bad-option]. */
+/* spin(seconds[, {release=}]): uses this many CPU seconds of its OS thread; with release the GIL is
+   given up meanwhile. Raises [bad-argument], [bad-option]. */
 static int work_spin(lua_State *L) {
   lua_Number seconds = lua_type(L, 1) == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
   if (!(seconds >= 0) || isinf(seconds))
@@ -113,10 +113,7 @@ static int work_usage(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"sha3", work_sha3},
-    {"sha3_512", work_sha3_512},
-    {"spin", work_spin},
-    {"usage", work_usage},
+    {"sha3", work_sha3}, {"sha3_512", work_sha3_512}, {"spin", work_spin}, {"usage", work_usage},
     {NULL, NULL},
 };
 
