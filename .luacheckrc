@@ -1,0 +1,7 @@
+-- luacheck: Lua 5.4, 100 columns; the specs know busted's words.
+std = "lua54"
+max_line_length = 100
+exclude_files = { "build" }
+files["spec/*_spec.lua"] = { std = "+busted" }
+-- Scenarios are what users write: a global function shows itself in an error's text.
+files["scripts"] = { allow_defined_top = true }

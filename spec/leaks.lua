@@ -1,0 +1,104 @@
+-- What a process holds at a moment, and what was left since then: tasks, workers, child processes,
+-- file descriptors, OS threads, shared objects, and files of ours in /dev/shm and /tmp.
+
+local helper = require "spec.helper"
+local lfs = require "lfs"
+
+local leaks = {}
+
+local SETTLE = 2 -- seconds that what is ending may take to be gone
+
+local function names_in(folder)
+  local ok, iterator, state = pcall(lfs.dir, folder)
+  if not ok then return function() end end
+  return function()
+    local name
+    repeat name = iterator(state) until name ~= "." and name ~= ".."
+    return name
+  end
+end
+
+local function add_handles(held, module_name)
+  local ok, module = pcall(require, module_name)
+  if not ok or not module.list then return end
+  for _, handle in ipairs(module.list()) do
+    held[module_name .. " " .. tostring(handle.id)] = tostring(handle)
+  end
+end
+
+local function add_descriptors(held)
+  for name in names_in "/proc/self/fd" do
+    local target = lfs.symlinkattributes("/proc/self/fd/" .. name, "target")
+    local described = ("fd %s -> %s"):format(name, target)
+    if target and not target:find "/proc/%d+/fd$" then held[described] = described end
+  end
+end
+
+local function add_children(held)
+  for thread in names_in "/proc/self/task" do
+    for pid in helper.slurp("/proc/self/task/" .. thread .. "/children"):gmatch "%d+" do
+      local name = helper.slurp("/proc/" .. pid .. "/comm"):gsub("%s", "")
+      held["pid " .. pid] = ("process %s (%s)"):format(pid, name)
+    end
+  end
+end
+
+local function add_threads(held)
+  for id in names_in "/proc/self/task" do
+    local name = helper.slurp("/proc/self/task/" .. id .. "/comm"):gsub("%s", "")
+    held["thread " .. id] = ("OS thread %s (%s)"):format(id, name)
+  end
+end
+
+local function add_files(held)
+  for _, folder in ipairs { "/dev/shm", "/tmp" } do
+    for name in names_in(folder) do
+      if name:find "^heddle" then held[folder .. "/" .. name] = folder .. "/" .. name end
+    end
+  end
+end
+
+local function objects()
+  local ok, sync = pcall(require, "heddle.native.sync")
+  return ok and sync.objects and sync.objects() or 0
+end
+
+---What this process holds now.
+---@return table snapshot  names by identity in `held`, the number of shared objects in `objects`
+function leaks.snapshot()
+  collectgarbage()
+  collectgarbage()
+  local held = {}
+  for _, model in ipairs(helper.models) do add_handles(held, "heddle." .. model) end
+  add_descriptors(held)
+  add_children(held)
+  add_threads(held)
+  add_files(held)
+  return { held = held, objects = objects() }
+end
+
+local function difference(before, now)
+  local left = {}
+  for key, name in pairs(now.held) do
+    if not before.held[key] then left[#left + 1] = name end
+  end
+  table.sort(left)
+  if now.objects > before.objects then
+    left[#left + 1] = (now.objects - before.objects) .. " shared objects"
+  end
+  return #left > 0 and table.concat(left, "; ") or nil
+end
+
+---What is there now that was not there at the snapshot; what is just ending gets a moment.
+---@param before table
+---@return string? left  names, nil when nothing was left
+function leaks.left_since(before)
+  local give_up = helper.now() + SETTLE * helper.slack
+  while true do
+    local left = difference(before, leaks.snapshot())
+    if not left or helper.now() > give_up then return left end
+    helper.sleep(0.01)
+  end
+end
+
+return leaks
