@@ -12,7 +12,7 @@ LIBRARY := $(sort $(shell find lua/heddle -name '*.lua' 2>/dev/null))
 SCRIPTS := $(sort $(shell find scripts -name '*.lua' 2>/dev/null))
 
 # Targets that need no libraries leave build/config.mk, and with it the installation of packages, alone.
-ifneq ($(filter-out help clean uninstall deps,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean uninstall deps format subjects,$(or $(MAKECMDGOALS),all)),)
 include build/config.mk
 endif
 
@@ -34,15 +34,15 @@ FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fn
 FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DHEDDLE_TSAN
 FLAGS_stress  := -O1 -g -DHEDDLE_STRESS
 
-.PHONY: all debug asan tsan stress clean
+.PHONY: all debug asan tsan stress
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-all: build/heddle  ## the executable, build/heddle (default)
-debug: build/debug/heddle  ## without optimisation, with assertions
-asan: build/asan/heddle  ## under AddressSanitizer and UBSan
-tsan: build/tsan/heddle  ## under ThreadSanitizer
-stress: build/stress/heddle  ## rare things made frequent
+all: build/heddle  ## the executable, build/heddle (the default)
+debug: build/debug/heddle  ## without optimisation: build/debug/heddle
+asan: build/asan/heddle  ## under AddressSanitizer and UBSan: build/asan/heddle
+tsan: build/tsan/heddle  ## under ThreadSanitizer: build/tsan/heddle
+stress: build/stress/heddle  ## what is rare made frequent: build/stress/heddle
 
 define flavour_rules
 $(EXE_$(1)): $(SOURCES:src/%.c=build/obj/$(1)/%.o) build/obj/$(1)/embedded.o
@@ -79,5 +79,61 @@ build/config.mk: tools/configure.sh tools/deps.sh
 .PHONY: FORCE
 FORCE:
 
+# Gates. `make test` runs them all (tools/test.sh); each is a target of its own too.
+SPECS := $(filter-out spec/chaos_spec.lua spec/readme_spec.lua,$(sort $(wildcard spec/*_spec.lua)))
+CHECKS := format lua rooms sizes gcc clang
+export CFLAGS_LINT = $(CFLAGS_ALL)
+
+.PHONY: demo test lint $(CHECKS:%=lint-%) format subjects spec chaos fuzz bench deps
+demo: build/heddle  ## the demo service under all four models
+	build/heddle demo
+
+test: deps-test  ## every gate; the last line is `N passed, N failed`
+	@MAKE='$(MAKE)' tools/test.sh
+
+lint: $(CHECKS:%=lint-%)  ## formatting, warnings, includes between rooms
+$(CHECKS:%=lint-%): lint-%: build/config.mk
+	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh $*
+
+format:  ## writes the C files as clang-format wants them; FILES=src/...
+	clang-format -i $(or $(FILES),$(wildcard src/*/*.[ch] tools/*.[ch] bench/*.[ch]))
+
+subjects:  ## the subject lines of the last commits
+	@tools/lint.sh subjects
+
+spec: build/heddle  ## the specs alone; ONLY=pattern, FILES=spec/...
+	build/heddle spec/run.lua $(ONLY:%=--only='%') $(or $(FILES),$(SPECS))
+
+chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process
+	CHAOS_KILLS=1000 CHAOS_FORKS=1000 build/heddle spec/run.lua --limit=3600 --case=3000 spec/chaos_spec.lua
+
+fuzz: build/fuzz/codec  ## damaged messages for the codec; SECONDS=20
+	build/fuzz/codec $(or $(SECONDS),20)
+
+bench: build/heddle deps-bench  ## ours against the peers, as ratios
+	build/heddle bench/run.lua
+
+# Installation.
+BIN := $(DESTDIR)$(PREFIX)/bin
+SHARE := $(DESTDIR)$(PREFIX)/share/doc/heddle
+.PHONY: install uninstall clean help deps deps-test deps-bench
+install: build/heddle  ## into PREFIX (/usr/local), below DESTDIR
+	install -d '$(BIN)' '$(SHARE)'
+	install -m 755 build/heddle '$(BIN)/heddle'
+	install -m 644 README.md CHANGELOG.md LICENSE '$(SHARE)'
+
+uninstall:  ## takes away what install put there
+	rm -f '$(BIN)/heddle'
+	rm -rf '$(SHARE)'
+
 clean:  ## removes build/
 	rm -rf build
+
+deps:  ## installs the Debian packages that are missing
+	@tools/deps.sh build test bench
+
+deps-test deps-bench: deps-%:
+	@tools/deps.sh build $*
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

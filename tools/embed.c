@@ -34,11 +34,9 @@ static void die(const char *path, const char *what) {
 
 /* Adds `size` bytes to the end of `bytes`. */
 static void append(struct bytes *bytes, const void *data, size_t size) {
-  if (size == 0)
-    return;
+  if (size == 0) return;
   bytes->data = realloc(bytes->data, bytes->size + size);
-  if (bytes->data == NULL)
-    die("memory", "not enough");
+  if (bytes->data == NULL) die("memory", "not enough");
   memcpy(bytes->data + bytes->size, data, size);
   bytes->size += size;
 }
@@ -48,8 +46,7 @@ static struct bytes slurp(const char *path) {
   struct bytes bytes = {NULL, 0};
   char block[4096];
   FILE *file = fopen(path, "rb");
-  if (file == NULL)
-    die(path, "can't be read");
+  if (file == NULL) die(path, "can't be read");
   for (size_t n; (n = fread(block, 1, sizeof block, file)) > 0;)
     append(&bytes, block, n);
   fclose(file);
@@ -67,8 +64,7 @@ static struct bytes compile(struct bytes source, const char *path, const char *s
   struct bytes code = {NULL, 0};
   char chunk_name[300];
   lua_State *L = luaL_newstate();
-  if (L == NULL)
-    die(path, "no memory for a Lua state");
+  if (L == NULL) die(path, "no memory for a Lua state");
   snprintf(chunk_name, sizeof chunk_name, "@%s", shown);
   if (luaL_loadbufferx(L, (const char *)source.data, source.size, chunk_name, "t") != LUA_OK)
     die(path, lua_tostring(L, -1));
@@ -80,18 +76,15 @@ static struct bytes compile(struct bytes source, const char *path, const char *s
 /* "heddle/sub/x.lua" -> "heddle.sub.x", "heddle/init.lua" -> "heddle". */
 static void module_name(char *name) {
   size_t length = strlen(name);
-  if (length >= 5 && strcmp(name + length - 5, "/init") == 0)
-    name[length - 5] = '\0';
+  if (length >= 5 && strcmp(name + length - 5, "/init") == 0) name[length - 5] = '\0';
   for (char *c = name; *c != '\0'; c++)
-    if (*c == '/')
-      *c = '.';
+    if (*c == '/') *c = '.';
 }
 
 /* The part of `path` below the folder `root`, NULL where it lies elsewhere. */
 static const char *below(const char *path, const char *root) {
   size_t length = strlen(root);
-  if (strncmp(path, root, length) == 0 && path[length] == '/')
-    return path + length + 1;
+  if (strncmp(path, root, length) == 0 && path[length] == '/') return path + length + 1;
   return NULL;
 }
 
@@ -99,8 +92,7 @@ static const char *below(const char *path, const char *root) {
 static struct entry *add(struct table *table, const char *path, const char *shown) {
   size_t length = strlen(shown);
   table->entries = realloc(table->entries, (table->count + 1) * sizeof *table->entries);
-  if (table->entries == NULL)
-    die("memory", "not enough");
+  if (table->entries == NULL) die("memory", "not enough");
   struct entry *entry = &table->entries[table->count++];
   if (length < 5 || length >= sizeof entry->name || strcmp(shown + length - 4, ".lua") != 0)
     die(path, "its name does not end in .lua, or is too long");
@@ -128,8 +120,7 @@ static void print_table(const char *name, const struct table *table) {
 
 int main(int argc, char **argv) {
   struct table library = {NULL, 0}, scripts = {NULL, 0};
-  if (argc < 3)
-    die("usage", "embed LIBRARY_ROOT SCRIPTS_ROOT FILE...");
+  if (argc < 3) die("usage", "embed LIBRARY_ROOT SCRIPTS_ROOT FILE...");
   for (int i = 3; i < argc; i++) {
     const char *shown = below(argv[i], argv[1]);
     if (shown != NULL) {
