@@ -1,0 +1,322 @@
+"""Peer: Python.  usage: bench.py WORK  (imports stay inside the functions, so that a spawned
+child, which imports this file again, pays for little)"""
+import json
+import os
+import sys
+import time
+
+now = time.perf_counter
+SECONDS = float(os.environ.get("BENCH_SECONDS", 0.4))
+REPS = int(os.environ.get("BENCH_REPS", 3))
+
+
+def report(work, variant, values, unit):
+    v = sorted(values)
+    print(json.dumps({"peer": "python", "work": work, "variant": variant, "unit": unit,
+                      "value": float("%.6g" % v[len(v) // 2]), "min": float("%.6g" % v[0]),
+                      "max": float("%.6g" % v[-1])}, separators=(",", ":")), flush=True)
+
+
+def rate(work, variant, fn, first, unit):
+    """fn(n) performs n operations and returns the seconds they took."""
+    n = first
+    t = fn(n)
+    while t < SECONDS / 5:
+        n = max(n * 2, int(n * (SECONDS / 3 / t if t > 0.001 else 10)))
+        t = fn(n)
+    n = max(first, int(n * SECONDS / t))
+    report(work, variant, [n / fn(n) for _ in range(REPS)], unit)
+
+
+def items(n):
+    for i in range(n):
+        yield {"id": i, "name": "job-%d" % i, "size": 0.5, "tags": ["a", "b", "c"]}
+
+
+# ---- tasks
+def task_switch(w):
+    import asyncio
+
+    async def spin(n):
+        for _ in range(n):
+            await asyncio.sleep(0)
+
+    def once(n):
+        async def go():
+            t = now()
+            await asyncio.gather(spin(n // 2), spin(n // 2))
+            return now() - t
+        return asyncio.run(go())
+    rate(w, "asyncio.sleep(0)", once, 10000, "switches/s")
+
+
+def task_spawn(w):
+    import asyncio
+
+    async def nothing():
+        pass
+
+    def once(n):
+        async def go():
+            t = now()
+            for left in range(n, 0, -100000):
+                await asyncio.gather(*[asyncio.create_task(nothing())
+                                       for _ in range(min(left, 100000))])
+            return now() - t
+        return asyncio.run(go())
+    rate(w, "asyncio create_task, gather", once, 100000, "starts/s")
+
+
+def task_memory(w):
+    """One figure a process: what the kernel gave once is not given back."""
+    import asyncio
+    count = 100000
+
+    def rss():
+        with open("/proc/self/statm") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    async def go():
+        await asyncio.sleep(0.01)
+        before = rss()
+        tasks = [asyncio.create_task(asyncio.sleep(3600)) for _ in range(count)]
+        await asyncio.sleep(0.5)
+        report(w, "asyncio.sleep", [(rss() - before) / len(tasks)], "bytes")
+        os._exit(0)
+    asyncio.run(go())
+
+
+def queue_task(w):
+    import asyncio
+
+    def once(n):
+        async def produce(q):
+            for i in range(n):
+                await q.put(i)
+            await q.put(None)
+
+        async def consume(q):
+            while await q.get() is not None:
+                pass
+
+        async def go():
+            q = asyncio.Queue(100)
+            t = now()
+            await asyncio.gather(produce(q), consume(q))
+            return now() - t
+        return asyncio.run(go())
+    rate(w, "asyncio.Queue", once, 10000, "items/s")
+
+
+# ---- queues across threads
+def between_threads(w, k, source):
+    import queue
+    import threading
+
+    def once(n):
+        q, n = queue.Queue(1024), n // k
+
+        def produce():
+            put = q.put
+            for x in source(n):
+                put(x)
+
+        def consume():
+            get = q.get
+            while get() is not None:
+                pass
+        producers = [threading.Thread(target=produce) for _ in range(k)]
+        consumers = [threading.Thread(target=consume) for _ in range(k)]
+        t = now()
+        for x in consumers + producers:
+            x.start()
+        for x in producers:
+            x.join()
+        for _ in consumers:
+            q.put(None)
+        for x in consumers:
+            x.join()
+        return now() - t
+    rate(w, "queue.Queue", once, 10000, "items/s")
+
+
+def queue_isolate_1x1(w):
+    between_threads(w, 1, range)
+
+
+def queue_isolate_4x4(w):
+    between_threads(w, 4, range)
+
+
+def queue_isolate_table(w):
+    between_threads(w, 1, items)
+
+
+def pingpong_isolate(w):
+    import queue
+    import threading
+
+    def once(n):
+        a, b = queue.Queue(1), queue.Queue(1)
+
+        def pong():
+            for _ in range(n):
+                b.put(a.get())
+        th = threading.Thread(target=pong)
+        th.start()
+        t = now()
+        for i in range(n):
+            a.put(i)
+            b.get()
+        t = now() - t
+        th.join()
+        return t
+    rate(w, "queue.Queue", once, 1000, "round trips/s")
+
+
+# ---- queues across processes
+def _consume(q, conn):
+    conn.send(1)
+    get = q.get
+    while get() is not None:
+        pass
+    conn.send(1)
+
+
+def between_processes(w, k, source):
+    import multiprocessing as mp
+    ctx = mp.get_context("fork")
+
+    def once(n):
+        q = ctx.SimpleQueue()
+        pipes = [ctx.Pipe() for _ in range(k)]
+        ps = [ctx.Process(target=_consume, args=(q, b)) for _, b in pipes]
+        for p in ps:
+            p.start()
+        for a, _ in pipes:
+            a.recv()
+        t = now()
+        put = q.put
+        for x in source(n):
+            put(x)
+        for _ in ps:
+            put(None)
+        for a, _ in pipes:
+            a.recv()
+        t = now() - t
+        for p in ps:
+            p.join()
+        return t
+    rate(w, "mp.SimpleQueue", once, 5000, "items/s")
+
+
+def queue_process_1x1(w):
+    between_processes(w, 1, range)
+
+
+def queue_process_1x4(w):
+    between_processes(w, 4, range)
+
+
+def queue_process_1k(w):
+    s = "x" * 1024
+    between_processes(w, 1, lambda n: (s for _ in range(n)))
+
+
+def queue_process_table(w):
+    between_processes(w, 1, items)
+
+
+def _pong(mine, theirs):
+    mine.close()
+    try:
+        while True:
+            theirs.send(theirs.recv())
+    except EOFError:
+        pass
+
+
+def pingpong_process(w):
+    import multiprocessing as mp
+    ctx = mp.get_context("fork")
+
+    def once(n):
+        a, b = ctx.Pipe()
+        p = ctx.Process(target=_pong, args=(a, b))
+        p.start()
+        b.close()
+        t = now()
+        for i in range(n):
+            a.send(i)
+            a.recv()
+        t = now() - t
+        a.close()
+        p.join()
+        return t
+    rate(w, "mp.Pipe", once, 1000, "round trips/s")
+
+
+# ---- starting threads and processes
+def nothing():
+    pass
+
+
+def start_with(w, variant, make, n):
+    def once(n):
+        t = now()
+        for _ in range(n):
+            worker = make(target=nothing)
+            worker.start()
+            worker.join()
+        return now() - t
+    rate(w, variant, once, n, "starts/s")
+
+
+def start_thread(w):
+    import threading
+    start_with(w, "threading.Thread", threading.Thread, 1000)
+
+
+def start_process(w, method):
+    import multiprocessing as mp
+    start_with(w, "mp " + method, mp.get_context(method).Process, 4)
+
+
+def start_fork(w):
+    start_process(w, "fork")
+
+
+def start_spawn(w):
+    start_process(w, "spawn")
+
+
+def start_forkserver(w):
+    start_process(w, "forkserver")
+
+
+# ---- locks
+def lock_with(w, variant, lock):
+    def once(n):
+        t = now()
+        for _ in range(n):
+            with lock:
+                pass
+        return now() - t
+    rate(w, variant, once, 10000, "pairs/s")
+
+
+def lock_threading(w):
+    import threading
+    lock_with(w, "threading.Lock", threading.Lock())
+
+
+def lock_multiprocessing(w):
+    import multiprocessing as mp
+    lock_with(w, "mp.Lock", mp.Lock())
+
+
+if __name__ == "__main__":
+    work = sys.argv[1] if len(sys.argv) == 2 else ""
+    if work not in globals():
+        sys.exit(3)
+    globals()[work](work)

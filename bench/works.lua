@@ -1,0 +1,81 @@
+-- What is measured against whom. A work has our script and a list of peers; a peer has a program
+-- (below), a target for the ratio ours / theirs where there is one, and `work` where it calls
+-- the work by another name.
+local works = {}
+
+-- How each program is started, and how one finds out whether it can be.
+works.programs = {
+  heddle = { command = "$HEDDLE bench/heddle/%s.lua %s", probe = 'test -x "$HEDDLE"' },
+  c = { command = "build/bench/c %s", probe = "test -x build/bench/c" },
+  python = {
+    command = "/usr/bin/python3 bench/peers/python/bench.py %s",
+    probe = "test -x /usr/bin/python3",
+  },
+  ["python demo"] = {
+    command = "/usr/bin/python3 bench/peers/python/demo.py %s $BENCH_JOBS 42 4",
+    probe = "test -x /usr/bin/python3",
+  },
+  go = { command = "build/bench/go %s", probe = "test -x build/bench/go" },
+  node = { command = "node bench/peers/node/bench.js %s", probe = "command -v node" },
+  lua = { command = "lua5.4 bench/peers/lua/bench.lua %s", probe = "lua5.4 -e 'require [[luv]]'" },
+  luv = { command = "lua5.4 bench/peers/luv/bench.lua %s", probe = "lua5.4 -e 'require [[luv]]'" },
+}
+
+local function add(name, script, peers, options)
+  local work = { name = name, script = script, peers = {} }
+  for _, p in ipairs(peers) do
+    work.peers[#work.peers + 1] = { program = p[1], target = p[2], work = p.work or name }
+  end
+  for k, v in pairs(options or {}) do work[k] = v end
+  works[#works + 1] = work
+end
+
+-- The same work once more with every thread of every program on one core.
+local function pinned(name, script, peers)
+  for _, p in ipairs(peers) do p.work = name end
+  add(name .. "_pinned", script, peers, { pinned = true, work = name })
+end
+
+add("task_switch", "task", {
+  { "c", 0.5 }, { "python", 10 }, { "lua" }, { "luv" }, { "go" }, { "node" },
+})
+add("task_spawn", "task", { { "python", 8 }, { "lua" }, { "luv" }, { "go" }, { "node" } },
+  { at_least = 1e6 })
+add("task_memory", "task", { { "c", 1.3 }, { "python" }, { "luv" }, { "go" }, { "node" } },
+  { less = true })
+add("queue_task", "task", { { "python", 4 }, { "lua" }, { "go" } })
+add("lock_uncontended", "task", {
+  { "python", 1.1, work = "lock_threading" },
+  { "python", 1.5, work = "lock_multiprocessing" },
+  { "go" },
+})
+
+add("queue_isolate_1x1", "parallel", { { "c", 0.5 }, { "python", 6 }, { "go" }, { "node" } })
+add("queue_isolate_4x4", "parallel", { { "c", 1.5 }, { "python" }, { "go" } })
+add("queue_isolate_table", "parallel", { { "c", 0.8 }, { "python" }, { "go" }, { "node" } })
+add("queue_process_1x1", "parallel", { { "c", 0.4 }, { "python", 10 }, { "node" } })
+add("queue_process_1x4", "parallel", { { "python", 3 }, { "c" } })
+add("queue_process_1k", "parallel", { { "python", 5 }, { "c" }, { "node" } })
+add("queue_process_table", "parallel", { { "python", 3 }, { "node" } })
+
+add("pingpong_isolate", "parallel", { { "c", 1 }, { "python" }, { "go" }, { "node" } })
+pinned("pingpong_isolate", "parallel", { { "c", 0.5 }, { "python" }, { "go" }, { "node" } })
+add("pingpong_process", "parallel", { { "c", 1 }, { "python" }, { "node" } })
+pinned("pingpong_process", "parallel", { { "c", 0.5 }, { "python" }, { "node" } })
+
+add("start_thread", "start", { { "python", 1.2 }, { "c", 0.65, work = "start_isolate" } })
+add("start_isolate", "start", {
+  { "python", 1.2, work = "start_thread" }, { "c", 0.65 }, { "luv" }, { "node" },
+})
+add("start_fork", "start", { { "c", 0.5 }, { "python", 5 } })
+add("start_spawn", "start", { { "python", 20 } })
+add("start_forkserver", "start", { { "python", 20 } })
+
+add("demo_sequential", "demo", { { "python demo", 1.2, work = "sequential" } }, { slow = true })
+add("demo_threads", "demo", { { "python demo", work = "threads" } }, { slow = true })
+add("demo_isolates", "demo", { { "heddle", 1.9, work = "demo_sequential" } }, { slow = true })
+add("demo_processes", "demo", {
+  { "heddle", 1.9, work = "demo_sequential" }, { "python demo", work = "processes" },
+}, { slow = true })
+
+return works
