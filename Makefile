@@ -81,19 +81,23 @@ FORCE:
 
 # Gates. `make test` runs them all (tools/test.sh); each is a target of its own too.
 SPECS := $(filter-out spec/chaos_spec.lua spec/readme_spec.lua,$(sort $(wildcard spec/*_spec.lua)))
+ENGINE_SPECS := $(filter-out spec/runner_spec.lua,$(SPECS))
+NATIVE := task thread isolate process gil lock queue arena guard codec value work park
+TSAN_SPECS := $(filter $(patsubst %,spec/%_spec.lua,$(NATIVE)),$(SPECS))
 CHECKS := format lua rooms sizes gcc clang
-export CFLAGS_LINT = $(CFLAGS_ALL)
+CFLAGS_LINT := $(CFLAGS_ALL)
+export CFLAGS_LINT SPECS ENGINE_SPECS TSAN_SPECS CHECKS CC CLANG
 
-.PHONY: demo test lint $(CHECKS:%=lint-%) format subjects spec chaos fuzz bench deps
+.PHONY: demo test lint $(CHECKS:%=lint-%) format subjects spec chaos fuzzer fuzz bench
 demo: build/heddle  ## the demo service under all four models
 	build/heddle demo
 
 test: deps-test  ## every gate; the last line is `N passed, N failed`
-	@MAKE='$(MAKE)' tools/test.sh
+	@tools/test.sh
 
 lint: $(CHECKS:%=lint-%)  ## formatting, warnings, includes between rooms
 $(CHECKS:%=lint-%): lint-%: build/config.mk
-	@CC='$(CC)' CLANG='$(CLANG)' tools/lint.sh $*
+	@tools/lint.sh $*
 
 format:  ## writes the C files as clang-format wants them; FILES=src/...
 	clang-format -i $(or $(FILES),$(wildcard src/*/*.[ch] tools/*.[ch] bench/*.[ch]))
@@ -107,7 +111,8 @@ spec: build/heddle  ## the specs alone; ONLY=pattern, FILES=spec/...
 chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process
 	CHAOS_KILLS=1000 CHAOS_FORKS=1000 build/heddle spec/run.lua --limit=3600 --case=3000 spec/chaos_spec.lua
 
-fuzz: build/fuzz/codec  ## damaged messages for the codec; SECONDS=20
+fuzzer: build/fuzz/codec
+fuzz: fuzzer  ## damaged messages for the codec; SECONDS=20
 	build/fuzz/codec $(or $(SECONDS),20)
 
 bench: build/heddle deps-bench  ## ours against the peers, as ratios
