@@ -19,6 +19,10 @@ works.programs = {
   node = { command = "node bench/peers/node/bench.js %s", probe = "command -v node" },
   lua = { command = "lua5.4 bench/peers/lua/bench.lua %s", probe = "lua5.4 -e 'require [[luv]]'" },
   luv = { command = "lua5.4 bench/peers/luv/bench.lua %s", probe = "lua5.4 -e 'require [[luv]]'" },
+  lanes = {
+    command = "lua5.4 bench/peers/lanes/bench.lua %s",
+    probe = "lua5.4 -e 'require [[luv]] require [[lanes]]'",
+  },
 }
 
 local function add(name, script, peers, options)
@@ -50,22 +54,30 @@ add("lock_uncontended", "task", {
   { "go" },
 })
 
-add("queue_isolate_1x1", "parallel", { { "c", 0.5 }, { "python", 6 }, { "go" }, { "node" } })
-add("queue_isolate_4x4", "parallel", { { "c", 1.5 }, { "python" }, { "go" } })
-add("queue_isolate_table", "parallel", { { "c", 0.8 }, { "python" }, { "go" }, { "node" } })
+add("queue_isolate_1x1", "parallel", {
+  { "c", 0.5 }, { "python", 6 }, { "lanes", 8 }, { "go" }, { "node" },
+})
+add("queue_isolate_4x4", "parallel", { { "c", 1.5 }, { "python" }, { "lanes" }, { "go" } })
+add("queue_isolate_table", "parallel", {
+  { "c", 0.8 }, { "lanes", 6 }, { "python" }, { "go" }, { "node" },
+})
 add("queue_process_1x1", "parallel", { { "c", 0.4 }, { "python", 10 }, { "node" } })
 add("queue_process_1x4", "parallel", { { "python", 3 }, { "c" } })
 add("queue_process_1k", "parallel", { { "python", 5 }, { "c" }, { "node" } })
 add("queue_process_table", "parallel", { { "python", 3 }, { "node" } })
 
-add("pingpong_isolate", "parallel", { { "c", 1 }, { "python" }, { "go" }, { "node" } })
-pinned("pingpong_isolate", "parallel", { { "c", 0.5 }, { "python" }, { "go" }, { "node" } })
+add("pingpong_isolate", "parallel", {
+  { "c", 1 }, { "python" }, { "lanes" }, { "go" }, { "node" },
+})
+pinned("pingpong_isolate", "parallel", {
+  { "c", 0.5 }, { "python" }, { "lanes" }, { "go" }, { "node" },
+})
 add("pingpong_process", "parallel", { { "c", 1 }, { "python" }, { "node" } })
 pinned("pingpong_process", "parallel", { { "c", 0.5 }, { "python" }, { "node" } })
 
 add("start_thread", "start", { { "python", 1.2 }, { "c", 0.65, work = "start_isolate" } })
 add("start_isolate", "start", {
-  { "python", 1.2, work = "start_thread" }, { "c", 0.65 }, { "luv" }, { "node" },
+  { "python", 1.2, work = "start_thread" }, { "c", 0.65 }, { "lanes" }, { "luv" }, { "node" },
 })
 add("start_fork", "start", { { "c", 0.5 }, { "python", 5 } })
 add("start_spawn", "start", { { "python", 20 } })
