@@ -12,7 +12,7 @@ works.programs = {
     probe = "test -x /usr/bin/python3",
   },
   ["python demo"] = {
-    command = "/usr/bin/python3 bench/peers/python/demo.py %s $BENCH_JOBS 42 4",
+    command = "/usr/bin/python3 bench/peers/python/demo.py %s $BENCH_JOBS 42 2",
     probe = "test -x /usr/bin/python3",
   },
   go = { command = "build/bench/go %s", probe = "test -x build/bench/go" },
