@@ -1,0 +1,333 @@
+--- The command `heddle`: what its words mean.
+-- Plain scripts take the short way through this file; a verb's own module is loaded when it is called.
+-- Stands on: heddle.usage, heddle.native.host (embedded scenarios), the verbs' modules.
+
+local usage = require "heddle.usage"
+
+local cli = {}
+
+local USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+local HELP = [[
+Usage: heddle [options] FILE.lua [args…]   run a script (- is stdin)
+       heddle -e CODE                      run code
+       heddle demo [MODEL] [options]       the demo's service, under one model or all four
+       heddle run NAME [args…]             run a scenario
+       heddle list                         what scenarios there are
+       heddle COMMAND --help               more on one command
+
+Without FILE the script is read from stdin.
+
+Options:
+   -e CODE        run CODE; may be given several times
+   -l MODULE      require MODULE first and name it so globally
+   --seed=N       make every worker's random numbers follow from N
+   -h, --help     show this help
+   --version      show the version
+
+Examples:
+   heddle demo threads --jobs=8 --seed=42
+   heddle -e 'print(require("heddle").cores())']]
+
+local VERB_NAMES = { "demo", "list", "run" }
+local OPTION_NAMES = { "help", "no-color", "quiet", "seed", "version" }
+
+
+-- Scripts ------------------------------------------------------------------------------------------------
+
+local function complain(text)
+  io.stderr:write("heddle: ", text, "\n")
+end
+
+
+--- The line in a traceback from which on it shows the frames of this file.
+local function cut(trace)
+  local own = trace:find("\n%s*%[C%]: in function 'xpcall'")
+  return own and trace:sub(1, own - 1) or trace
+end
+
+
+local function is_interrupt(err)
+  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
+end
+
+
+--- Turns an uncaught error into what is printed; an interruption and an object that prints itself stay.
+local function trace_error(err)
+  if is_interrupt(err) then return err end
+  local meta = getmetatable(err)
+  if type(err) ~= "string" and not (type(meta) == "table" and meta.__tostring) then
+    err = type(err) == "number" and tostring(err) or ("(error object is a %s value)"):format(type(err))
+  end
+  if type(err) ~= "string" then return err end
+  return cut(debug.traceback(err, 2))
+end
+
+
+--- Runs a chunk as the whole program.
+local function run(chunk, ...)
+  local ok, err = xpcall(chunk, trace_error, ...)
+  if ok then return 0 end
+  if is_interrupt(err) then
+    complain("interrupted")
+    return INTERRUPTED
+  end
+  complain(tostring(err))
+  return FAILED
+end
+
+
+--- Sets the global `arg` as lua does: the script at 0, its arguments from 1, what came before below 0.
+local function set_arg(argv, script)
+  local arg = {}
+  for i = 0, #argv do arg[i - script] = argv[i] end
+  _G.arg = arg
+  return arg
+end
+
+
+local function run_chunk(chunk, why, ...)
+  if not chunk then
+    complain(why)
+    return FAILED
+  end
+  return run(chunk, ...)
+end
+
+
+--- Does what the -l and -e options say; the first failure ends the program.
+local function prepare(plan)
+  if plan.seed then require("heddle").seed(plan.seed) end
+  for _, word in ipairs(plan.requires) do
+    local global, module = word:match("^([^=]+)=(.+)$")
+    local status = run(function() _G[global or word] = require(module or word) end)
+    if status ~= 0 then return status end
+  end
+  for _, code in ipairs(plan.codes) do
+    local status = run_chunk(load(code, "=(command line)"))
+    if status ~= 0 then return status end
+  end
+  return 0
+end
+
+
+--- Runs the script that stands at index `at` of the words.
+local function run_file(argv, at, plan)
+  local arg = set_arg(argv, at)
+  local status = prepare(plan)
+  if status ~= 0 then return status end
+  local path = argv[at]
+  local chunk, why = loadfile(path ~= "-" and path or nil)
+  return run_chunk(chunk, why, table.unpack(arg))
+end
+
+
+-- Verbs --------------------------------------------------------------------------------------------------
+
+local verbs = {}
+
+
+--- The embedded scenarios: their names in order, and their sources by name.
+local function scenarios()
+  local names, sources = {}, require("heddle.native.host").scripts()
+  for name in pairs(sources) do names[#names + 1] = name end
+  table.sort(names)
+  return names, sources
+end
+
+
+local function no_more(words, i, verb)
+  if words[i] then usage.fail("%s takes no more words, got '%s'", verb, words[i]) end
+end
+
+
+--- The sentence a scenario opens with.
+local function opening(source)
+  local lines = {}
+  for line in source:gmatch "[^\n]+" do
+    local text = line:match "^%-%-+%s*(.*)"
+    if not text then break end
+    lines[#lines + 1] = text
+  end
+  return (table.concat(lines, " "):match("^(.-[.!?])%s") or table.concat(lines, " "))
+end
+
+
+local function is_help(word)
+  return word == "--help" or word == "-h"
+end
+
+
+function verbs.list(words)
+  if is_help(words[1]) then
+    print "Usage: heddle list\n\nLists the scenarios, a line each; `heddle run NAME` runs one."
+    return 0
+  end
+  no_more(words, 1, "list")
+  local names, sources = scenarios()
+  for _, name in ipairs(names) do print(("%-24s %s"):format(name, opening(sources[name]))) end
+  return 0
+end
+
+
+function verbs.run(words)
+  if is_help(words[1]) then
+    print "Usage: heddle run NAME [args…]\n\nRuns a scenario; `heddle list` names them."
+    return 0
+  end
+  local first = words[1] == "--" and 2 or 1
+  local name = words[first]
+  local names, sources = scenarios()
+  if not name then usage.fail("run: the name of a scenario expected; heddle list names them") end
+  if name:sub(1, 1) == "-" then usage.fail("run: it has no option '%s'; the scenario's come after its name", name) end
+  if not sources[name] then usage.unknown("run: unknown scenario", name, names) end
+  local arg = set_arg(table.move(words, first + 1, #words, 1, { [0] = name }), 0)
+  return run_chunk(load(sources[name], "@scripts/" .. name .. ".lua"), nil, table.unpack(arg))
+end
+
+
+function verbs.demo(words)
+  return require("heddle.demo").main(words)
+end
+
+
+-- The words of the command -------------------------------------------------------------------------------
+
+--- Reads the value of an option: attached to it, or the next word.
+local function value_of(argv, i, attached, name)
+  if attached ~= "" then return attached, i end
+  if argv[i + 1] == nil then usage.fail("%s: a value expected after it", name) end
+  return argv[i + 1], i + 1
+end
+
+
+local function read_short(plan, argv, i)
+  local letter, attached = argv[i]:match "^%-([el])(.*)$"
+  if not letter then usage.unknown("unknown option", argv[i], OPTION_NAMES, "--") end
+  local list = letter == "e" and plan.codes or plan.requires
+  list[#list + 1], i = value_of(argv, i, attached, "-" .. letter)
+  return i
+end
+
+
+--- Reads a long option; those that verbs know, too, are kept for them.
+local function read_long(plan, argv, i)
+  local name, value = argv[i]:match "^%-%-([^=]+)=?(.*)$"
+  if name == "help" or name == "version" then
+    plan.show = plan.show or name
+  elseif name == "seed" then
+    value, i = value_of(argv, i, value, "--seed")
+    plan.seed = usage.whole("--seed", value, math.mininteger, math.maxinteger)
+    table.insert(plan.general, "--seed=" .. value)
+  elseif name == "quiet" or name == "no-color" then
+    table.insert(plan.general, "--" .. name)
+  else
+    usage.unknown("unknown option", "--" .. name, OPTION_NAMES, "--")
+  end
+  return i
+end
+
+
+--- Reads the words up to the script or verb.
+---@return table plan  codes, requires, general options, seed, show; first: where the script or verb stands
+local function read(argv)
+  local plan, i = { codes = {}, requires = {}, general = {} }, 1
+  while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" do
+    if argv[i] == "--" then
+      plan.first, plan.file = i + 1, true
+      return plan
+    end
+    if argv[i] == "-h" then
+      plan.show = "help"
+    else
+      i = (argv[i]:sub(2, 2) == "-" and read_long or read_short)(plan, argv, i)
+    end
+    i = i + 1
+  end
+  plan.first = i
+  return plan
+end
+
+
+local function show(what)
+  if what == "help" then
+    print(HELP)
+  else
+    print(("heddle %s (%s)"):format(require("heddle")._VERSION or "0.1.0", _VERSION))
+  end
+  return 0
+end
+
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+
+--- A word that is neither a verb nor a file: a script that is missing, or a mistyped verb.
+local function check_word(word)
+  if word == "-" or word:find "[./]" or exists(word) then return end
+  local near = usage.nearest(word, VERB_NAMES)
+  usage.fail("unknown command '%s', and no file is called so: %s", word,
+    near and ("did you mean '%s'?"):format(near) or "the commands are " .. table.concat(VERB_NAMES, ", "))
+end
+
+
+--- Runs a verb with the words after it; the options before it are the demo's, too.
+local function run_verb(argv, plan, verb)
+  local words = verb == "demo" and plan.general or {}
+  for i = plan.first + 1, #argv do words[#words + 1] = argv[i] end
+  if verb == "run" and plan.seed then require("heddle").seed(plan.seed) end
+  return verbs[verb](words)
+end
+
+
+local function from_terminal()
+  local host = require "heddle.native.host"
+  return host.isatty and host.isatty(0)
+end
+
+
+--- Runs stdin when no script is named; a person at a terminal gets the help.
+local function run_stdin(argv, plan)
+  set_arg(argv, 0)
+  if #plan.codes > 0 or #plan.requires > 0 then return prepare(plan) end
+  if from_terminal() then return show "help" end
+  return run_chunk(loadfile())
+end
+
+
+local function dispatch(argv)
+  local plan = read(argv)
+  local word = argv[plan.first]
+  if plan.show then return show(plan.show) end
+  if not word then return run_stdin(argv, plan) end
+  if verbs[word] and not plan.file and #plan.codes == 0 then return run_verb(argv, plan, word) end
+  if not plan.file then check_word(word) end
+  return run_file(argv, plan.first, plan)
+end
+
+
+--- Runs the command.
+---@param argv string[]  the words, the program's own name at 0
+---@return integer status  0 fine; 1 the script failed; 2 wrong use; 130 interrupted
+function cli.main(argv)
+  local ok, status = pcall(dispatch, argv)
+  if ok then return status end
+  local err = status
+  if usage.is_failure(err) then
+    complain(err.usage)
+    return USAGE
+  end
+  if is_interrupt(err) then
+    complain "interrupted"
+    return INTERRUPTED
+  end
+  complain(type(err) == "table" and err.failed or tostring(err))
+  return FAILED
+end
+
+
+return cli

@@ -1,0 +1,361 @@
+--- What a run of the service measured: totals, kinds of jobs, workers; as text and as JSON.
+-- Times are seconds since the run's start. Speed-up is the jobs' summed CPU seconds over the wall time,
+-- which is what one core would have needed at this run's pace.
+-- Stands on: heddle.json.
+
+local json = require "heddle.json"
+
+---@class heddle.report
+local report = {}
+
+local SPEEDUP = "the jobs' summed CPU seconds / wall"
+
+---@class heddle.report.Spread
+---@field mean number
+---@field p50 number
+---@field p90 number
+---@field p99 number
+---@field max number
+
+---@class heddle.report.Report
+local methods = {}
+local meta = { __index = methods, __name = "heddle.report" }
+
+
+--- Makes a report of what a service wrote down.
+---@param data table  model, worker_count, seed, cores, jobs, workers, wall, gil, interrupted
+---@return heddle.report.Report
+function report.new(data)
+  return setmetatable(data, meta)
+end
+
+
+function meta:__tostring()
+  return self:text()
+end
+
+
+-- Figures -----------------------------------------------------------------------------------------------
+
+local function ratio(a, b)
+  return b > 0 and a / b or 0.0
+end
+
+
+--- The value that a share `p` of the sorted list does not exceed.
+local function percentile(sorted, p)
+  return sorted[math.max(1, math.ceil(p * #sorted))]
+end
+
+
+local function spread(list)
+  if #list == 0 then return nil end
+  table.sort(list)
+  local sum = 0
+  for _, x in ipairs(list) do sum = sum + x end
+  return {
+    mean = sum / #list, p50 = percentile(list, 0.5), p90 = percentile(list, 0.9),
+    p99 = percentile(list, 0.99), max = list[#list],
+  }
+end
+
+
+--- The times of all jobs that ended: from `first` to `last`, two fields of a job.
+local function times(jobs, first, last)
+  local list = {}
+  for _, job in ipairs(jobs) do
+    if job.ended then list[#list + 1] = job[last] - job[first] end
+  end
+  return spread(list)
+end
+
+
+--- Totals of a list of jobs that ran within `wall` seconds.
+local function sum_up(jobs, wall)
+  local t = { done = 0, failed = 0, left = 0, wall = wall, cpu = 0.0 }
+  for _, job in ipairs(jobs) do
+    t[job.status] = t[job.status] + 1
+    t.cpu = t.cpu + (job.cpu or 0.0)
+  end
+  t.throughput, t.speedup = ratio(t.done, wall), ratio(t.cpu, wall)
+  t.wait, t.run, t.total = times(jobs, "due", "started"), times(jobs, "started", "ended"), times(jobs, "due", "ended")
+  return t
+end
+
+
+--- The run in one row.
+---@return {done: integer, failed: integer, left: integer, wall: number, cpu: number, throughput: number,
+---  speedup: number, wait: heddle.report.Spread?, run: heddle.report.Spread?, total: heddle.report.Spread?}
+function methods:totals()
+  return sum_up(self.jobs, self.wall)
+end
+
+
+--- The same for each kind of job, by its name.
+---@return table<string, table>
+function methods:kinds()
+  local lists, kinds = {}, {}
+  for _, job in ipairs(self.jobs) do
+    lists[job.kind] = lists[job.kind] or {}
+    table.insert(lists[job.kind], job)
+  end
+  for kind, jobs in pairs(lists) do kinds[kind] = sum_up(jobs, self.wall) end
+  return kinds
+end
+
+
+--- Each worker's share.
+---@return {name: string, jobs: integer, busy: number, gil_wait: number, lock_wait: number, voluntary: integer?,
+---  involuntary: integer?, memory: integer?}[] workers  busy: its jobs' CPU seconds as a share of the wall time
+function methods:workers()
+  local list = {}
+  for i, worker in ipairs(self.workers_seen) do
+    list[i] = {
+      name = worker.name, jobs = worker.jobs, busy = ratio(worker.cpu, self.wall),
+      gil_wait = worker.gil_wait or 0.0, lock_wait = 0.0, voluntary = worker.voluntary,
+      involuntary = worker.involuntary, memory = worker.memory,
+    }
+  end
+  return list
+end
+
+
+--- How far the jobs got: the sum of the sizes of those that are done; their number where none has a size.
+local function done_size(jobs)
+  local sum = 0.0
+  for _, job in ipairs(jobs) do
+    if job.status == "done" then sum = sum + (job.size or 1.0) end
+  end
+  return sum
+end
+
+
+--- Work done per second, in job sizes: what two runs of the same jobs are compared by, also when one of them
+--- ran out of time.
+---@return number
+function methods:pace()
+  return ratio(done_size(self.jobs), self.wall)
+end
+
+
+--- The share of the workers' time that went into waiting for the GIL.
+---@return number
+function methods:gil_share()
+  return self.gil and ratio(self.gil.wait, self.wall * self.worker_count) or 0.0
+end
+
+
+-- Text ---------------------------------------------------------------------------------------------------
+
+local function seconds(x)
+  return ("%.2f s"):format(x)
+end
+
+
+local function percent(x)
+  return ("%.0f %%"):format(100 * x)
+end
+
+
+--- Lays rows of text out in columns; the first is flush left, the others right.
+---@param rows string[][]
+---@return string text  without a newline at the end
+function report.columns(rows)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, utf8.len(cell)) end
+  end
+  local lines = {}
+  for n, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do
+      local gap = (" "):rep(widths[i] - utf8.len(cell))
+      cells[i] = i == 1 and cell .. gap or gap .. cell
+    end
+    lines[n] = "  " .. table.concat(cells, "   ")
+  end
+  return table.concat(lines, "\n")
+end
+
+
+local function headline(self)
+  return ("%s: %d jobs, %d workers, seed %d%s"):format(
+    self.model, #self.jobs, self.worker_count, self.seed, self.interrupted and " (interrupted)" or "")
+end
+
+
+local function gil_line(gil)
+  return ("waited %s for it in all, %d switches, %d of them forced"):format(
+    seconds(gil.wait), gil.switches, gil.forced)
+end
+
+
+local function totals_text(self)
+  local t = self:totals()
+  local lines = {
+    ("  jobs      %d done, %d failed, %d left"):format(t.done, t.failed, t.left),
+    ("  time      %s wall, %s CPU"):format(seconds(t.wall), seconds(t.cpu)),
+    ("  speed-up  %.2f (%s)"):format(t.speedup, SPEEDUP),
+  }
+  if self.gil then lines[#lines + 1] = "  GIL       " .. gil_line(self.gil) end
+  return table.concat(lines, "\n")
+end
+
+
+local function workers_text(self)
+  local rows = { { "worker", "jobs", "busy", self.gil and "GIL wait" } }
+  for _, w in ipairs(self:workers()) do
+    rows[#rows + 1] = { w.name, tostring(w.jobs), percent(w.busy), self.gil and seconds(w.gil_wait) }
+  end
+  return report.columns(rows)
+end
+
+
+--- What failed, a line each, the first few of them.
+local function errors_text(self)
+  local lines = {}
+  for _, job in ipairs(self.jobs) do
+    if job.error and #lines < 10 then
+      lines[#lines + 1] = ("  job %d failed: %s"):format(job.number, job.error:match("^[^\n]*"))
+    end
+  end
+  for _, worker in ipairs(self.workers_seen) do
+    if worker.error then lines[#lines + 1] = ("  %s failed: %s"):format(worker.name, worker.error) end
+  end
+  return lines
+end
+
+
+--- The report for people.
+---@return string text  lines without a newline at the end
+function methods:text()
+  local parts = { headline(self), totals_text(self), "", workers_text(self) }
+  local errors = errors_text(self)
+  if #errors > 0 then parts[#parts + 1] = "\n" .. table.concat(errors, "\n") end
+  return table.concat(parts, "\n")
+end
+
+
+local function shown(x)
+  return x > 0 and seconds(x) or "-"
+end
+
+
+--- Several runs of the same jobs side by side, a row each.
+---@param runs heddle.report.Report[]
+---@return string text
+function report.table(runs)
+  local rows = { { "model", "done", "failed", "left", "wall", "CPU", "speed-up", "jobs/s", "GIL wait" } }
+  for _, run in ipairs(runs) do
+    local t = run:totals()
+    rows[#rows + 1] = {
+      run.model, tostring(t.done), tostring(t.failed), tostring(t.left), seconds(t.wall), seconds(t.cpu),
+      ("%.2f"):format(t.speedup), ("%.2f"):format(t.throughput), shown(run.gil and run.gil.wait or 0),
+    }
+  end
+  return report.columns(rows) .. "\n  speed-up: " .. SPEEDUP
+end
+
+
+--- The runs, fastest first.
+local function ranked(runs)
+  local list = table.move(runs, 1, #runs, 1, {})
+  table.sort(list, function(a, b) return a:pace() > b:pace() end)
+  return list
+end
+
+
+local function reason(runs)
+  for _, run in ipairs(runs) do
+    if run.gil then
+      return ("threads spent %s of their time waiting for the GIL"):format(percent(run:gil_share()))
+    end
+  end
+end
+
+
+--- Which of several runs of the same jobs was best, by how much, and why.
+---@param runs heddle.report.Report[]
+---@return string? best  the model's name; nil when nothing was done
+---@return string answer  one line
+---@return string? why
+function report.judge(runs)
+  local list = ranked(runs)
+  local best = list[1]
+  if not best or best:pace() == 0 then return nil, "no job was done: there is nothing to compare" end
+  local parts = {}
+  for i = 2, #list do
+    local times_faster = list[i]:pace() > 0 and ("%.2f"):format(best:pace() / list[i]:pace()) or "∞"
+    parts[#parts + 1] = ("%s times as fast as %s"):format(times_faster, list[i].model)
+  end
+  if #parts == 0 then return best.model, ("%s alone was measured"):format(best.model) end
+  return best.model, ("%s ran fastest: %s"):format(best.model, table.concat(parts, ", ")), reason(runs)
+end
+
+
+-- JSON and files -----------------------------------------------------------------------------------------
+
+local function job_fields(job)
+  return {
+    number = job.number, kind = job.kind, size = job.size, worker = job.worker, status = job.status,
+    due = job.due, queued = job.queued, started = job.started, ended = job.ended, attempts = job.attempts,
+    error = job.error,
+  }
+end
+
+
+--- The report as plain tables, in the layout of its JSON form.
+---@return table
+function methods:fields()
+  local jobs = {}
+  for i, job in ipairs(self.jobs) do jobs[i] = job_fields(job) end
+  return {
+    version = 1, model = self.model, worker_count = self.worker_count, seed = self.seed, cores = self.cores,
+    jobs = json.list(jobs), totals = self:totals(), kinds = self:kinds(), workers = json.list(self:workers()),
+    interrupted = self.interrupted or nil,
+  }
+end
+
+
+--- The report as JSON.
+---@return string text
+function methods:json()
+  return json.encode(self:fields())
+end
+
+
+--- Several runs of the same jobs as JSON.
+---@param runs heddle.report.Report[]
+---@return string text
+function report.comparison_json(runs)
+  local best, _, why = report.judge(runs)
+  local list = {}
+  for i, run in ipairs(runs) do
+    list[i] = run:fields()
+    list[i].round = 1
+  end
+  return json.encode { version = 1, seed = runs[1] and runs[1].seed, runs = json.list(list), best = best, reason = why }
+end
+
+
+--- Writes the report to a file; the path's ending chooses the form: .json or .txt.
+---@param path string
+---@return true|nil ok  nil, message, code when the file can't be written; raises [bad-argument]
+---@return string? message
+---@return integer? code
+function methods:write(path)
+  local ending = type(path) == "string" and path:match("%.(%w+)$")
+  if ending ~= "json" and ending ~= "txt" then
+    error(("report.write: path: a name ending in .json or .txt expected, got %s [bad-argument]"):format(
+      tostring(path)), 2)
+  end
+  local file, message, code = io.open(path, "w")
+  if not file then return nil, message, code end
+  local ok, why, number = file:write(ending == "json" and self:json() or self:text(), "\n")
+  file:close()
+  if not ok then return nil, why, number end
+  return true
+end
+
+
+return report

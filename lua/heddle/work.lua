@@ -1,0 +1,27 @@
+--- The job kernels: work whose cost is known.
+-- Each of them holds the GIL while it computes, as a C function does, and can't be preempted; with
+-- `release=true` it gives the GIL up meanwhile and other threads of its interpreter run.
+-- Stands on: heddle.native.work (SHA3-512 is OpenSSL's, opened on first use).
+
+local native = require "heddle.native.work"
+
+---@class heddle.work
+local work = {}
+
+---@class heddle.work.Options
+---@field release? boolean  give the GIL up meanwhile (default false)
+
+--- Hashes a string: one round of the demo's jobs is `sha3_512("")`.
+---@type fun(s: string): string  64 bytes; raises [bad-argument], [no-crypto]
+work.sha3_512 = native.sha3_512
+
+--- Computes SHA3-512 of the empty string `rounds` times in one call.
+---@type fun(rounds: integer, options?: heddle.work.Options)  raises [bad-argument], [bad-option], [no-crypto]
+work.sha3 = native.sha3
+
+--- Uses `seconds` of CPU time of its OS thread, however long that takes.
+---@type fun(seconds: number, options?: heddle.work.Options)  raises [bad-argument], [bad-option]
+work.spin = native.spin
+
+
+return work
