@@ -89,7 +89,7 @@ CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS TSAN_SPECS CHECKS CC CLANG
 
 .PHONY: demo test lint $(CHECKS:%=lint-%) format subjects spec chaos fuzzer fuzz bench
-demo: build/heddle  ## the demo service under all four models
+demo: deps-build build/heddle  ## the demo service under all four models
 	build/heddle demo
 
 test: deps-test  ## every gate; the last line is `N passed, N failed`
@@ -115,13 +115,13 @@ fuzzer: build/fuzz/codec
 fuzz: fuzzer  ## damaged messages for the codec; SECONDS=20
 	build/fuzz/codec $(or $(SECONDS),20)
 
-bench: build/heddle deps-bench  ## ours against the peers, as ratios
-	build/heddle bench/run.lua
+bench: build/heddle deps-bench  ## ours against the peers, as ratios; ARGS=--quick
+	bench/run $(ARGS)
 
 # Installation.
 BIN := $(DESTDIR)$(PREFIX)/bin
 SHARE := $(DESTDIR)$(PREFIX)/share/doc/heddle
-.PHONY: install uninstall clean help deps deps-test deps-bench
+.PHONY: install uninstall clean help deps deps-build deps-test deps-bench
 install: build/heddle  ## into PREFIX (/usr/local), below DESTDIR
 	install -d '$(BIN)' '$(SHARE)'
 	install -m 755 build/heddle '$(BIN)/heddle'
@@ -137,8 +137,8 @@ clean:  ## removes build/
 deps:  ## installs the Debian packages that are missing
 	@tools/deps.sh build test bench
 
-deps-test deps-bench: deps-%:
-	@tools/deps.sh build $*
+deps-build deps-test deps-bench: deps-%:
+	@tools/deps.sh build $(filter-out build,$*)
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
