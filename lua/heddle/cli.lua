@@ -1,5 +1,6 @@
 --- The command `heddle`: what its words mean.
--- Plain scripts take the short way through this file; a verb's own module is loaded when it is called.
+-- Plain scripts take the short way through this file; a verb's own module is loaded when it is
+-- called.
 -- Stands on: heddle.usage, heddle.native.host (embedded scenarios), the verbs' modules.
 
 local usage = require "heddle.usage"
@@ -33,7 +34,7 @@ local VERB_NAMES = { "demo", "list", "run" }
 local OPTION_NAMES = { "help", "no-color", "quiet", "seed", "version" }
 
 
--- Scripts ------------------------------------------------------------------------------------------------
+-- Scripts ----------------------------------------------------------------------------------------
 
 local function complain(text)
   io.stderr:write("heddle: ", text, "\n")
@@ -52,12 +53,14 @@ local function is_interrupt(err)
 end
 
 
---- Turns an uncaught error into what is printed; an interruption and an object that prints itself stay.
+--- Turns an uncaught error into what is printed; an interruption and an object that prints itself
+--- stay.
 local function trace_error(err)
   if is_interrupt(err) then return err end
   local meta = getmetatable(err)
   if type(err) ~= "string" and not (type(meta) == "table" and meta.__tostring) then
-    err = type(err) == "number" and tostring(err) or ("(error object is a %s value)"):format(type(err))
+    local kind = type(err)
+    err = kind == "number" and tostring(err) or ("(error object is a %s value)"):format(kind)
   end
   if type(err) ~= "string" then return err end
   return cut(debug.traceback(err, 2))
@@ -77,7 +80,8 @@ local function run(chunk, ...)
 end
 
 
---- Sets the global `arg` as lua does: the script at 0, its arguments from 1, what came before below 0.
+--- Sets the global `arg` as lua does: the script at 0, its arguments from 1, what came before
+--- below 0.
 local function set_arg(argv, script)
   local arg = {}
   for i = 0, #argv do arg[i - script] = argv[i] end
@@ -122,7 +126,7 @@ local function run_file(argv, at, plan)
 end
 
 
--- Verbs --------------------------------------------------------------------------------------------------
+-- Verbs ------------------------------------------------------------------------------------------
 
 local verbs = {}
 
@@ -179,7 +183,9 @@ function verbs.run(words)
   local name = words[first]
   local names, sources = scenarios()
   if not name then usage.fail("run: the name of a scenario expected; heddle list names them") end
-  if name:sub(1, 1) == "-" then usage.fail("run: it has no option '%s'; the scenario's come after its name", name) end
+  if name:sub(1, 1) == "-" then
+    usage.fail("run: it has no option '%s'; the scenario's come after its name", name)
+  end
   if not sources[name] then usage.unknown("run: unknown scenario", name, names) end
   local arg = set_arg(table.move(words, first + 1, #words, 1, { [0] = name }), 0)
   return run_chunk(load(sources[name], "@scripts/" .. name .. ".lua"), nil, table.unpack(arg))
@@ -191,7 +197,7 @@ function verbs.demo(words)
 end
 
 
--- The words of the command -------------------------------------------------------------------------------
+-- The words of the command -----------------------------------------------------------------------
 
 --- Reads the value of an option: attached to it, or the next word.
 local function value_of(argv, i, attached, name)
@@ -229,7 +235,8 @@ end
 
 
 --- Reads the words up to the script or verb.
----@return table plan  codes, requires, general options, seed, show; first: where the script or verb stands
+---@return table plan  codes, requires, general options, seed, show; first: where the script or
+---  verb stands; file: whether it can only be a script
 local function read(argv)
   local plan, i = { codes = {}, requires = {}, general = {} }, 1
   while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" do
@@ -270,8 +277,9 @@ end
 local function check_word(word)
   if word == "-" or word:find "[./]" or exists(word) then return end
   local near = usage.nearest(word, VERB_NAMES)
-  usage.fail("unknown command '%s', and no file is called so: %s", word,
-    near and ("did you mean '%s'?"):format(near) or "the commands are " .. table.concat(VERB_NAMES, ", "))
+  local hint = near and ("did you mean '%s'?"):format(near)
+    or "the commands are " .. table.concat(VERB_NAMES, ", ")
+  usage.fail("unknown command '%s', and no file is called so: %s", word, hint)
 end
 
 

@@ -1,5 +1,7 @@
---- `heddle demo`: the reference demo's service under one model, or under all four on the same jobs.
--- Stands on: heddle.service, heddle.report, heddle.usage; lua-argparse for its help and its options.
+--- `heddle demo`: the reference demo's service under one model, or under all four on the same
+-- jobs.
+-- Stands on: heddle.service, heddle.report, heddle.usage; lua-argparse for its help and its
+-- options.
 
 local usage = require "heddle.usage"
 
@@ -38,13 +40,16 @@ local FLAGS = {
   { "no-color", "no colours (the variable NO_COLOR too)" },
 }
 
+local DESCRIPTION = "Runs the demo's service: workers take CPU-bound jobs from a shared queue. "
+  .. "Without MODEL all four models run the same jobs and are compared."
+
 local EPILOG = [[
 Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle demo --workers=2 --json=demo.json]]
 
 
--- Arguments ------------------------------------------------------------------------------------------------
+-- Arguments --------------------------------------------------------------------------------------
 
 local function option_names()
   local names = { "help" }
@@ -70,7 +75,8 @@ local function is_option(name)
 end
 
 
---- Takes the next word as the value of `--name`, so that a negative number is not read as an option.
+--- Takes the next word as the value of `--name`, so that a negative number is not read as an
+--- option.
 local function joined(words, i, name)
   local value = words[i + 1]
   if value == nil then usage.fail("--%s: a value expected after it", name) end
@@ -121,10 +127,9 @@ end
 
 --- The parser of `heddle demo`; its help, too, is made from it.
 local function make_parser()
-  local parser = require "argparse"("heddle demo", "Runs the demo's service: workers take CPU-bound "
-    .. "jobs from a shared queue. Without MODEL all four models run the same jobs and are compared.", EPILOG)
+  local parser = require "argparse"("heddle demo", DESCRIPTION, EPILOG)
   parser:add_help(false)
-  parser:argument("model", "coroutines, threads, isolates or processes"):argname "MODEL":args "?"
+  parser:argument("model", table.concat(MODELS, ", ")):argname "MODEL":args "?"
   parser:flag("-h --help", "show this help")
   for _, value in ipairs(VALUES) do parser:option("--" .. value[1], value[3]):argname(value[2]) end
   for _, flag in ipairs(FLAGS) do parser:flag("--" .. flag[1], flag[2]) end
@@ -160,7 +165,7 @@ local function parse(words)
 end
 
 
--- Output ---------------------------------------------------------------------------------------------------
+-- Output -----------------------------------------------------------------------------------------
 
 local function isatty(fd)
   local ok, host = pcall(require, "heddle.native.host")
@@ -214,7 +219,7 @@ local function write_json(file, text)
 end
 
 
--- Runs -----------------------------------------------------------------------------------------------------
+-- Runs -------------------------------------------------------------------------------------------
 
 local function run_one(args, model, quiet)
   local progress = wants_progress(args) and make_progress(model) or nil

@@ -1,5 +1,6 @@
 --- Writes JSON, for reports: keys in order, so that the same report is the same text.
--- A table with `#t > 0`, or made by `json.list`, is a list; every other table is an object with string keys.
+-- A table with `#t > 0`, or made by `json.list`, is a list; every other table is an object with
+-- string keys.
 -- Stands on: nothing.
 
 local json = {}
@@ -67,7 +68,8 @@ local function encode_object(t)
 end
 
 
---- Turns a value into JSON text. NaN and the infinities become null; bytes that are no UTF-8 become "?".
+--- Turns a value into JSON text. NaN and the infinities become null; bytes that are no UTF-8
+--- become "?".
 ---@param value any  nil, booleans, numbers, strings, and tables of them
 ---@return string
 function encode(value)
@@ -80,7 +82,8 @@ function encode(value)
   if kind == "number" then return json.number(value) end
   if kind == "boolean" then return tostring(value) end
   if kind == "nil" then return "null" end
-  error(("json.encode: value: a table, string, number or boolean expected, got %s [bad-argument]"):format(kind), 2)
+  error("json.encode: value: a table, string, number or boolean expected, got " .. kind
+    .. " [bad-argument]", 2)
 end
 
 json.encode = encode

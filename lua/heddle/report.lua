@@ -1,6 +1,6 @@
 --- What a run of the service measured: totals, kinds of jobs, workers; as text and as JSON.
--- Times are seconds since the run's start. Speed-up is the jobs' summed CPU seconds over the wall time,
--- which is what one core would have needed at this run's pace.
+-- Times are seconds since the run's start. Speed-up is the jobs' summed CPU seconds over the wall
+-- time, which is what one core would have needed at this run's pace.
 -- Stands on: heddle.json.
 
 local json = require "heddle.json"
@@ -35,7 +35,7 @@ function meta:__tostring()
 end
 
 
--- Figures -----------------------------------------------------------------------------------------------
+-- Figures ----------------------------------------------------------------------------------------
 
 local function ratio(a, b)
   return b > 0 and a / b or 0.0
@@ -78,21 +78,33 @@ local function sum_up(jobs, wall)
     t.cpu = t.cpu + (job.cpu or 0.0)
   end
   t.throughput, t.speedup = ratio(t.done, wall), ratio(t.cpu, wall)
-  t.wait, t.run, t.total = times(jobs, "due", "started"), times(jobs, "started", "ended"), times(jobs, "due", "ended")
+  t.wait, t.run = times(jobs, "due", "started"), times(jobs, "started", "ended")
+  t.total = times(jobs, "due", "ended")
   return t
 end
 
 
+---@class heddle.report.Totals
+---@field done integer
+---@field failed integer
+---@field left integer
+---@field wall number
+---@field cpu number  the jobs' summed CPU seconds
+---@field throughput number  jobs done per second
+---@field speedup number
+---@field wait? heddle.report.Spread  from when a job was due until it began; nil when none ended
+---@field run? heddle.report.Spread
+---@field total? heddle.report.Spread
+
 --- The run in one row.
----@return {done: integer, failed: integer, left: integer, wall: number, cpu: number, throughput: number,
----  speedup: number, wait: heddle.report.Spread?, run: heddle.report.Spread?, total: heddle.report.Spread?}
+---@return heddle.report.Totals
 function methods:totals()
   return sum_up(self.jobs, self.wall)
 end
 
 
 --- The same for each kind of job, by its name.
----@return table<string, table>
+---@return table<string, heddle.report.Totals>
 function methods:kinds()
   local lists, kinds = {}, {}
   for _, job in ipairs(self.jobs) do
@@ -104,9 +116,18 @@ function methods:kinds()
 end
 
 
+---@class heddle.report.Worker
+---@field name string
+---@field jobs integer
+---@field busy number  its jobs' CPU seconds as a share of the wall time
+---@field gil_wait number  seconds
+---@field lock_wait number  seconds
+---@field voluntary? integer  switches of its OS thread by waiting; nil for a coroutine
+---@field involuntary? integer  switches of its OS thread by having had its share
+---@field memory? integer  bytes of its Lua heap at the end
+
 --- Each worker's share.
----@return {name: string, jobs: integer, busy: number, gil_wait: number, lock_wait: number, voluntary: integer?,
----  involuntary: integer?, memory: integer?}[] workers  busy: its jobs' CPU seconds as a share of the wall time
+---@return heddle.report.Worker[]
 function methods:workers()
   local list = {}
   for i, worker in ipairs(self.workers_seen) do
@@ -120,7 +141,8 @@ function methods:workers()
 end
 
 
---- How far the jobs got: the sum of the sizes of those that are done; their number where none has a size.
+--- How far the jobs got: the sum of the sizes of those that are done; their number where none has
+--- a size.
 local function done_size(jobs)
   local sum = 0.0
   for _, job in ipairs(jobs) do
@@ -130,8 +152,8 @@ local function done_size(jobs)
 end
 
 
---- Work done per second, in job sizes: what two runs of the same jobs are compared by, also when one of them
---- ran out of time.
+--- Work done per second, in job sizes: what two runs of the same jobs are compared by, also when
+--- one of them ran out of time.
 ---@return number
 function methods:pace()
   return ratio(done_size(self.jobs), self.wall)
@@ -145,7 +167,7 @@ function methods:gil_share()
 end
 
 
--- Text ---------------------------------------------------------------------------------------------------
+-- Text -------------------------------------------------------------------------------------------
 
 local function seconds(x)
   return ("%.2f s"):format(x)
@@ -179,8 +201,8 @@ end
 
 
 local function headline(self)
-  return ("%s: %d jobs, %d workers, seed %d%s"):format(
-    self.model, #self.jobs, self.worker_count, self.seed, self.interrupted and " (interrupted)" or "")
+  return ("%s: %d jobs, %d workers, seed %d%s"):format(self.model, #self.jobs, self.worker_count,
+    self.seed, self.interrupted and " (interrupted)" or "")
 end
 
 
@@ -205,7 +227,8 @@ end
 local function workers_text(self)
   local rows = { { "worker", "jobs", "busy", self.gil and "GIL wait" } }
   for _, w in ipairs(self:workers()) do
-    rows[#rows + 1] = { w.name, tostring(w.jobs), percent(w.busy), self.gil and seconds(w.gil_wait) }
+    local wait = self.gil and seconds(w.gil_wait)
+    rows[#rows + 1] = { w.name, tostring(w.jobs), percent(w.busy), wait }
   end
   return report.columns(rows)
 end
@@ -220,7 +243,9 @@ local function errors_text(self)
     end
   end
   for _, worker in ipairs(self.workers_seen) do
-    if worker.error then lines[#lines + 1] = ("  %s failed: %s"):format(worker.name, worker.error) end
+    if worker.error then
+      lines[#lines + 1] = ("  %s failed: %s"):format(worker.name, worker.error)
+    end
   end
   return lines
 end
@@ -236,8 +261,15 @@ function methods:text()
 end
 
 
-local function shown(x)
-  return x > 0 and seconds(x) or "-"
+local HEADS = { "model", "done", "failed", "left", "wall", "CPU", "speed-up", "jobs/s", "GIL wait" }
+
+local function row(run)
+  local t = run:totals()
+  return {
+    run.model, tostring(t.done), tostring(t.failed), tostring(t.left), seconds(t.wall),
+    seconds(t.cpu), ("%.2f"):format(t.speedup), ("%.2f"):format(t.throughput),
+    run.gil and seconds(run.gil.wait) or "-",
+  }
 end
 
 
@@ -245,14 +277,8 @@ end
 ---@param runs heddle.report.Report[]
 ---@return string text
 function report.table(runs)
-  local rows = { { "model", "done", "failed", "left", "wall", "CPU", "speed-up", "jobs/s", "GIL wait" } }
-  for _, run in ipairs(runs) do
-    local t = run:totals()
-    rows[#rows + 1] = {
-      run.model, tostring(t.done), tostring(t.failed), tostring(t.left), seconds(t.wall), seconds(t.cpu),
-      ("%.2f"):format(t.speedup), ("%.2f"):format(t.throughput), shown(run.gil and run.gil.wait or 0),
-    }
-  end
+  local rows = { HEADS }
+  for _, run in ipairs(runs) do rows[#rows + 1] = row(run) end
   return report.columns(rows) .. "\n  speed-up: " .. SPEEDUP
 end
 
@@ -274,6 +300,12 @@ local function reason(runs)
 end
 
 
+local function compared(best, other)
+  if other:pace() == 0 then return other.model .. " got nothing done" end
+  return ("%.2f times as fast as %s"):format(best:pace() / other:pace(), other.model)
+end
+
+
 --- Which of several runs of the same jobs was best, by how much, and why.
 ---@param runs heddle.report.Report[]
 ---@return string? best  the model's name; nil when nothing was done
@@ -282,24 +314,24 @@ end
 function report.judge(runs)
   local list = ranked(runs)
   local best = list[1]
-  if not best or best:pace() == 0 then return nil, "no job was done: there is nothing to compare" end
-  local parts = {}
-  for i = 2, #list do
-    local times_faster = list[i]:pace() > 0 and ("%.2f"):format(best:pace() / list[i]:pace()) or "∞"
-    parts[#parts + 1] = ("%s times as fast as %s"):format(times_faster, list[i].model)
+  if not best or best:pace() == 0 then
+    return nil, "no job was done: there is nothing to compare"
   end
-  if #parts == 0 then return best.model, ("%s alone was measured"):format(best.model) end
-  return best.model, ("%s ran fastest: %s"):format(best.model, table.concat(parts, ", ")), reason(runs)
+  if #list == 1 then return best.model, best.model .. " alone was measured" end
+  local parts = {}
+  for i = 2, #list do parts[i - 1] = compared(best, list[i]) end
+  local answer = ("%s ran fastest: %s"):format(best.model, table.concat(parts, ", "))
+  return best.model, answer, reason(runs)
 end
 
 
--- JSON and files -----------------------------------------------------------------------------------------
+-- JSON and files ---------------------------------------------------------------------------------
 
 local function job_fields(job)
   return {
-    number = job.number, kind = job.kind, size = job.size, worker = job.worker, status = job.status,
-    due = job.due, queued = job.queued, started = job.started, ended = job.ended, attempts = job.attempts,
-    error = job.error,
+    number = job.number, kind = job.kind, size = job.size, worker = job.worker,
+    status = job.status, due = job.due, queued = job.queued, started = job.started,
+    ended = job.ended, attempts = job.attempts, error = job.error,
   }
 end
 
@@ -310,9 +342,9 @@ function methods:fields()
   local jobs = {}
   for i, job in ipairs(self.jobs) do jobs[i] = job_fields(job) end
   return {
-    version = 1, model = self.model, worker_count = self.worker_count, seed = self.seed, cores = self.cores,
-    jobs = json.list(jobs), totals = self:totals(), kinds = self:kinds(), workers = json.list(self:workers()),
-    interrupted = self.interrupted or nil,
+    version = 1, model = self.model, worker_count = self.worker_count, seed = self.seed,
+    cores = self.cores, jobs = json.list(jobs), totals = self:totals(), kinds = self:kinds(),
+    workers = json.list(self:workers()), interrupted = self.interrupted or nil,
   }
 end
 
@@ -334,7 +366,9 @@ function report.comparison_json(runs)
     list[i] = run:fields()
     list[i].round = 1
   end
-  return json.encode { version = 1, seed = runs[1] and runs[1].seed, runs = json.list(list), best = best, reason = why }
+  return json.encode {
+    version = 1, seed = runs[1] and runs[1].seed, runs = json.list(list), best = best, reason = why,
+  }
 end
 
 
@@ -346,8 +380,8 @@ end
 function methods:write(path)
   local ending = type(path) == "string" and path:match("%.(%w+)$")
   if ending ~= "json" and ending ~= "txt" then
-    error(("report.write: path: a name ending in .json or .txt expected, got %s [bad-argument]"):format(
-      tostring(path)), 2)
+    error(("report.write: path: a name ending in .json or .txt expected, got %s [bad-argument]")
+      :format(tostring(path)), 2)
   end
   local file, message, code = io.open(path, "w")
   if not file then return nil, message, code end

@@ -1,5 +1,6 @@
---- What the commands' arguments mean: numbers, durations, names, and what to say about a wrong one.
--- A wrong use is raised by `usage.fail` and caught by the command line, which prints it as one line.
+--- What the commands' arguments mean: numbers, durations, names, and what to say about a wrong
+-- one. A wrong use is raised by `usage.fail` and caught by the command line, which prints it as
+-- one line.
 -- Stands on: nothing.
 
 local usage = {}

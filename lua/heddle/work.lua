@@ -1,6 +1,6 @@
 --- The job kernels: work whose cost is known.
--- Each of them holds the GIL while it computes, as a C function does, and can't be preempted; with
--- `release=true` it gives the GIL up meanwhile and other threads of its interpreter run.
+-- Each of them holds the GIL while it computes, as a C function does, and can't be preempted;
+-- with `release=true` it gives the GIL up meanwhile and other threads of its interpreter run.
 -- Stands on: heddle.native.work (SHA3-512 is OpenSSL's, opened on first use).
 
 local native = require "heddle.native.work"
@@ -15,8 +15,9 @@ local work = {}
 ---@type fun(s: string): string  64 bytes; raises [bad-argument], [no-crypto]
 work.sha3_512 = native.sha3_512
 
---- Computes SHA3-512 of the empty string `rounds` times in one call.
----@type fun(rounds: integer, options?: heddle.work.Options)  raises [bad-argument], [bad-option], [no-crypto]
+--- Computes SHA3-512 of the empty string `rounds` times in one call; raises [bad-argument],
+--- [bad-option], [no-crypto].
+---@type fun(rounds: integer, options?: heddle.work.Options)
 work.sha3 = native.sha3
 
 --- Uses `seconds` of CPU time of its OS thread, however long that takes.

@@ -38,8 +38,8 @@ static int rng_call(lua_State *L) {
   lua_Integer low = count == 1 ? 1 : whole(L, 2, "rng", "m");
   lua_Integer high = count == 1 ? whole(L, 2, "rng", "m") : whole(L, 3, "rng", "n");
   if (low > high)
-    return loop_misuse(L, "bad-argument", "rng: the range from %I to %I is empty", (LUAI_UACINT)low,
-                       (LUAI_UACINT)high);
+    return loop_misuse(L, "bad-argument", "rng: the range from %lld to %lld is empty",
+                       (long long)low, (long long)high);
   lua_pushinteger(L, base_rng_range(r, low, high));
   return 1;
 }
