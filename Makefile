@@ -111,9 +111,18 @@ spec: build/heddle  ## the specs alone; ONLY=pattern, FILES=spec/...
 chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process
 	CHAOS_KILLS=1000 CHAOS_FORKS=1000 build/heddle spec/run.lua --limit=3600 --case=3000 spec/chaos_spec.lua
 
+FUZZED := $(wildcard src/base/*.c src/value/*.c) tools/fuzz_codec.c
 fuzzer: build/fuzz/codec
-fuzz: fuzzer  ## damaged messages for the codec; SECONDS=20
-	build/fuzz/codec $(or $(SECONDS),20)
+fuzz: deps-test build/fuzz/codec  ## damaged messages for the codec; SECONDS=20
+	mkdir -p build/fuzz/corpus
+	FUZZ_SEEDS=build/fuzz/corpus build/fuzz/codec
+	build/fuzz/codec -max_total_time=$(or $(SECONDS),20) -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
+	  -artifact_prefix=build/fuzz/ -verbosity=0 -print_final_stats=1 build/fuzz/corpus
+
+build/fuzz/codec: $(FUZZED) $(wildcard src/base/*.h src/value/*.h) build/config.mk
+	@mkdir -p $(@D)
+	$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CFLAGS_ALL) \
+	  -o $@ $(FUZZED) $(LUA_LIBS) -ldl -lm
 
 bench: build/heddle deps-bench  ## ours against the peers, as ratios; ARGS=--quick
 	bench/run $(ARGS)
