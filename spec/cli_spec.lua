@@ -1,0 +1,287 @@
+-- The command: scripts, options, verbs, and one line for each wrong use.
+
+local helper = require "spec.helper"
+local usage = require "heddle.usage"
+
+local heddle = helper.heddle
+
+-- One line on stderr that says so, nothing on stdout, status 2.
+local function refuses(words, pattern)
+  local r = heddle(words)
+  assert.equal(2, r.code, r.all)
+  assert.equal("", r.out)
+  assert.matches("^heddle: [^\n]*\n$", r.err)
+  assert.matches(pattern, r.err)
+end
+
+-- Runs `heddle` in a folder with a script of this content, called s.lua.
+local function with_file(content, words, options)
+  local folder = os.tmpname()
+  os.remove(folder)
+  os.execute("mkdir " .. folder)
+  helper.spit(folder .. "/s.lua", content)
+  options = options or {}
+  options.cwd = folder
+  local r = heddle(words, options)
+  os.execute("rm -r " .. folder)
+  return r
+end
+
+describe("the command", function()
+  it("shows help and version", function()
+    assert.matches("^Usage: heddle ", heddle({ "--help" }).out)
+    assert.equal(heddle({ "--help" }).out, heddle({ "-h" }).out)
+    assert.matches("^heddle %d+%.%d+", heddle({ "--version" }).out)
+    for _, verb in ipairs { "demo", "run", "list" } do
+      local r = heddle { verb, "--help" }
+      assert.equal(0, r.code)
+      assert.matches("^Usage: heddle " .. verb, r.out)
+    end
+    assert.matches("Examples:\n[^\n]+\n[^\n]+\n$", heddle({ "demo", "--help" }).out)
+  end)
+
+  it("runs a script with arg as in lua", function()
+    local r = with_file("print(arg[0], arg[1], arg[2], #arg, ...)", { "s.lua", "a", "--b" })
+    assert.equal("s.lua\ta\t--b\t2\ta\t--b\n", r.out)
+    assert.equal(0, r.code)
+    assert.equal("", r.err)
+  end)
+
+  it("gives a script no globals beyond Lua's", function()
+    local r = helper.script [[
+      local known = { arg = true }
+      local names = "_G _VERSION assert collectgarbage coroutine debug dofile error getmetatable "
+        .. "io ipairs load loadfile math next os package pairs pcall print rawequal rawget rawlen "
+        .. "rawset require select setmetatable string table tonumber tostring type utf8 warn xpcall"
+      for name in names:gmatch "%S+" do known[name] = true end
+      for name in pairs(_G) do if not known[name] then print(name) end end
+    ]]
+    assert.equal("", r.all)
+  end)
+
+  it("skips a script's first line when it is for the shell", function()
+    assert.equal("ok\n", with_file("#!/usr/bin/env heddle\nprint 'ok'", { "s.lua" }).out)
+  end)
+
+  it("runs stdin", function()
+    assert.equal("a\n", heddle({ "-", "a" }, { stdin = "print(...)" }).out)
+    assert.equal("0\tnil\n", heddle({}, { stdin = "print(#arg, arg[1])" }).out)
+  end)
+
+  it("runs code, requires first, and takes -- as the end of options", function()
+    assert.equal("1\n2\n", heddle({ "-e", "print(1)", "-eprint(2)" }).out)
+    assert.equal("function\n", heddle({ "-e", "print(type(j.encode))", "-l", "j=heddle.json" }).out)
+    assert.equal("1\n-e\n", with_file("print(...)", { "-e", "print(1)", "--", "s.lua", "-e" }).out)
+  end)
+
+  it("can be given a seed for every worker's chance", function()
+    local code = [[local thread = require "heddle.thread"
+      print(thread.start(function() return math.random(1 << 30) end):result())]]
+    local a, b = heddle { "--seed=5", "-e", code }, heddle { "--seed", "5", "-e", code }
+    assert.equal(a.out, b.out)
+    assert.not_equal(a.out, heddle({ "--seed=6", "-e", code }).out)
+  end)
+
+  it("ends with status 1 and a traceback after an uncaught error", function()
+    local r = with_file("local function f() error('boom') end\nf()", { "s.lua" })
+    assert.equal(1, r.code)
+    assert.matches("^heddle: s%.lua:1: boom\nstack traceback:\n", r.err)
+    assert.matches("\n%s+s%.lua:2: in main chunk", r.err)
+    assert.not_matches("cli%.lua", r.err)
+    local code = "error(setmetatable({}, { __tostring = function() return 'obj' end }))"
+    r = with_file(code, { "s.lua" })
+    assert.equal("heddle: obj\n", r.err)
+    assert.matches("error object is a table value", with_file("error({})", { "s.lua" }).err)
+    assert.equal(1, r.code)
+  end)
+
+  it("ends with status 1 for a script that is missing or does not compile", function()
+    local r = heddle { "no/such.lua" }
+    assert.equal(1, r.code)
+    assert.matches("^heddle: cannot open no/such%.lua[^\n]*\n$", r.err)
+    r = with_file("x x", { "s.lua" })
+    assert.equal(1, r.code)
+    assert.matches("^heddle: s%.lua:1: [^\n]*\n$", r.err)
+    assert.equal(1, heddle({ "-e", "x =" }).code)
+    assert.equal(1, heddle({ "-l", "no_such_module", "-e", "print(1)" }).code)
+  end)
+
+  it("passes os.exit's status on", function()
+    assert.equal(7, heddle({ "-e", "os.exit(7)" }).code)
+    assert.equal(0, heddle({ "-e", "os.exit(true)" }).code)
+  end)
+
+  it("ends a script at Ctrl-C with status 130", function()
+    local r = with_file("require('heddle').sleep(10)", { "s.lua" }, { interrupt = 0.3 })
+    assert.equal(130, r.code)
+    assert.is_true(r.wall < 5 * helper.slack)
+  end)
+
+  it("refuses what it does not know, with a suggestion", function()
+    refuses({ "dmeo" }, "unknown command 'dmeo'.*did you mean 'demo'%?")
+    refuses({ "xyzzy" }, "the commands are demo, list, run")
+    refuses({ "--sede=1", "x.lua" }, "unknown option '%-%-sede': did you mean '%-%-seed'%?")
+    refuses({ "-x" }, "unknown option '%-x'")
+    refuses({ "-e" }, "%-e: a value expected")
+    refuses({ "-l" }, "%-l: a value expected")
+    refuses({ "--seed=x", "-e", "print(1)" }, "%-%-seed: a whole number .* got 'x'")
+  end)
+end)
+
+describe("heddle list and run", function()
+  it("name the scenarios with their opening sentences", function()
+    local r = heddle { "list" }
+    assert.equal(0, r.code)
+    assert.matches("lost_update +Four threads [^\n]*\n", r.out)
+    assert.matches("one_queue_four_models +One queue ", r.out)
+    refuses({ "list", "all" }, "list takes no more words, got 'all'")
+  end)
+
+  it("run a scenario by its name", function()
+    local r = heddle { "run", "input_does_not_block" }
+    assert.equal(0, r.code, r.all)
+    assert.matches("waiter:  got 'a line'", r.out)
+    assert.matches("counted to many", r.out)
+  end)
+
+  it("refuse an unknown one", function()
+    refuses({ "run" }, "the name of a scenario expected")
+    refuses({ "run", "lost_updaet" }, "unknown scenario .*: did you mean 'lost_update'%?")
+    refuses({ "run", "--fast", "lost_update" }, "run: it has no option '%-%-fast'")
+  end)
+end)
+
+describe("heddle demo", function()
+  helper.case_limit = 60
+  local SMALL = { "--jobs=2", "--seed=42", "--workers=2" }
+
+  local function demo(words, options)
+    local all = { "demo", table.unpack(words) }
+    table.move(SMALL, 1, #SMALL, #all + 1, all)
+    return heddle(all, options)
+  end
+
+  for _, model in ipairs { "coroutines", "threads", "isolates", "processes", "task", "process" } do
+    it("runs the service: " .. model, function()
+      local r = demo { model }
+      assert.equal(0, r.code, r.all)
+      assert.matches("2 done, 0 failed, 0 left\n", r.out)
+      assert.matches("speed%-up  %d+%.%d+ %(the jobs' summed CPU seconds / wall%)", r.out)
+      assert.matches("seed 42\n", r.out)
+      assert.matches("is processing Job #0 %(type=CPUBoundJob, size=1%.1394267984578836%)\n", r.err)
+    end)
+  end
+
+  it("compares the four models on the same jobs; the last line is the answer", function()
+    local r = demo({ "--quiet" }, { limit = 60 })
+    assert.equal(0, r.code, r.all)
+    for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
+      assert.matches("\n  " .. model .. " +2 +0 +0 ", r.out)
+    end
+    assert.matches("\n%l+ ran fastest: %d+%.%d+ times as fast as [^\n]*\n$", r.out)
+    assert.equal("", r.err)
+  end)
+
+  it("draws a seed and prints it", function()
+    local r = heddle { "demo", "task", "--jobs=0" }
+    assert.matches("seed %d+ %(drawn%)", r.err)
+    assert.matches("seed %d+\n", r.out)
+  end)
+
+  it("takes `--x V` as `--x=V`, negative numbers and durations with a unit", function()
+    local r = heddle { "demo", "--seed", "-7", "--jobs", "1", "--time", "250ms", "threads",
+      "--workers", "1", "--quiet" }
+    assert.equal(0, r.code, r.all)
+    assert.matches("1 jobs, 1 workers, seed %-7\n", r.out)
+    assert.equal("", r.err)
+  end)
+
+  it("writes JSON to a file and to stdout", function()
+    local cjson = require "cjson"
+    local path = os.tmpname()
+    assert.equal(0, demo({ "isolates", "--json=" .. path }).code)
+    assert.equal(2, cjson.decode(helper.slurp(path)).totals.done)
+    os.remove(path)
+    local r = demo { "threads", "--json=-", "--quiet" }
+    assert.equal(42, cjson.decode(r.out).seed)
+    assert.matches("2 done", r.err)
+  end)
+
+  it("ends cleanly at Ctrl-C with what was measured", function()
+    for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
+      local r = heddle({ "demo", model, "--jobs=50", "--seed=1", "--time=60" }, { interrupt = 1.5 })
+      assert.equal(130, r.code, r.all)
+      assert.matches("seed 1 %(interrupted%)\n", r.out)
+      assert.matches("%d+ done, %d+ failed, %d+ left\n", r.out)
+      assert.is_true(r.wall < 10 * helper.slack)
+    end
+  end)
+
+  it("ends the comparison at Ctrl-C with the models that were measured", function()
+    local r = heddle({ "demo", "--jobs=50", "--seed=1", "--time=60" }, { interrupt = 1.5 })
+    assert.equal(130, r.code, r.all)
+    assert.matches("\n  coroutines +%d", r.out)
+  end)
+
+  it("fails when the JSON can't be written, before anything runs", function()
+    local r = heddle { "demo", "threads", "--json=/nonexistent/x.json" }
+    assert.equal(1, r.code)
+    assert.matches("^heddle: %-%-json: can't write [^\n]*No such file[^\n]*\n$", r.err)
+    assert.equal("", r.out)
+  end)
+
+  it("refuses bad input for every flag", function()
+    for word, pattern in pairs {
+      ["--workers=0"] = "%-%-workers: a whole number from 1 to %d+ expected, got '0'",
+      ["--workers=two"] = "got 'two'",
+      ["--jobs=-1"] = "%-%-jobs: a whole number from 0 to %d+ expected, got '%-1'",
+      ["--jobs=1.5"] = "got '1%.5'",
+      ["--seed=x"] = "%-%-seed: a whole number of at most 64 bits expected, got 'x'",
+      ["--seed=99999999999999999999"] = "64 bits",
+      ["--time=soon"] = "%-%-time: a duration such as 10, 2s or 250ms expected, got 'soon'",
+      ["--time=-1"] = "got '%-1'",
+      ["--method=frok"] = "one of fork, spawn, forkserver expected.*did you mean 'fork'%?",
+      ["--sed=1"] = "unknown option '%-%-sed': did you mean '%-%-seed'%?",
+      ["--full-time=3"] = "%-%-full%-time",
+      ["--jobs"] = "%-%-jobs: a value expected",
+      ["-x"] = "unknown option '%-x': there are %-%-help",
+      thraeds = "unknown model 'thraeds': did you mean 'threads'%?",
+      fibers = "unknown model 'fibers': there are coroutines, threads, isolates, processes",
+    } do
+      refuses({ "demo", word }, pattern)
+    end
+    refuses({ "demo", "threads", "tasks" }, "one model expected, got 'tasks' as well")
+    refuses({ "demo", "threads", "--method=fork" }, "%-%-method: only processes .* not threads")
+  end)
+end)
+
+describe("heddle.usage", function()
+  it("reads durations", function()
+    for text, seconds in pairs {
+      ["10"] = 10, ["2s"] = 2, ["250ms"] = 0.25, ["1.5"] = 1.5, [".5s"] = 0.5, ["2m"] = 120,
+      ["1h"] = 3600,
+    } do
+      assert.equal(seconds, usage.duration("--time", text))
+    end
+    for _, text in ipairs { "", ".", "s", "1 2", "1x", "nan", "inf", "0x10", "1e3" } do
+      assert.is_true(usage.is_failure(helper.raises(nil, usage.duration, "--time", text)), text)
+    end
+  end)
+
+  it("measures how far words are apart", function()
+    assert.equal(0, usage.distance("lock", "lock"))
+    assert.equal(1, usage.distance("lock", "look"))
+    assert.equal(1, usage.distance("dmeo", "demo"))
+    assert.equal(4, usage.distance("", "demo"))
+    assert.equal(3, usage.distance("kitten", "sitting"))
+  end)
+
+  it("suggests what is near or begun, and nothing else", function()
+    local models = { "coroutines", "threads", "isolates", "processes" }
+    assert.equal("threads", usage.nearest("tread", models))
+    assert.equal("processes", usage.nearest("proc", models))
+    assert.equal("coroutines", usage.nearest("Corutines", models))
+    assert.is_nil(usage.nearest("fibers", models))
+    assert.is_nil(usage.nearest("x", models))
+  end)
+end)

@@ -1,0 +1,207 @@
+-- The demo's service under every model: each job done once, the time limit, failures, deaths.
+
+local helper = require "spec.helper"
+local service = require "heddle.service"
+
+local SIZE = 0.002 -- of a small job: 2,000 rounds
+
+local function small_jobs(count)
+  local jobs = {}
+  for i = 1, count do jobs[i] = { size = SIZE } end
+  return jobs
+end
+
+local function run(options)
+  options.quiet = options.quiet == nil and true or options.quiet
+  options.workers = options.workers or 2
+  return service.new(options):run()
+end
+
+-- Runs the service in a child, so that its log lines can be read.
+local function logged(options)
+  return helper.script(([[
+    local r = require("heddle.service").new { %s }:run()
+    print(r:totals().done, r:totals().left)
+  ]]):format(options))
+end
+
+-- The lines of a log in the order that does not depend on who was faster.
+local function count(text, pattern)
+  local n = 0
+  for _ in text:gmatch(pattern) do n = n + 1 end
+  return n
+end
+
+describe("heddle.service", function()
+  helper.each_model("does each job once", function(_, model)
+    local r = run { model = model, workers = 3, jobs = small_jobs(12), seed = 1 }
+    local t = r:totals()
+    assert.same({ 12, 0, 0 }, { t.done, t.failed, t.left })
+    local jobs = 0
+    for _, worker in ipairs(r:workers()) do jobs = jobs + worker.jobs end
+    assert.equal(12, jobs)
+    assert.equal(3, #r:workers())
+    assert.is_true(t.cpu > 0 and t.wall > 0)
+    assert.equal(require("heddle").model(model).model, r.model)
+  end)
+
+  helper.each_model("shares the jobs among its workers", function(_, model)
+    local jobs = {}
+    for i = 1, 6 do
+      jobs[i] = { run = function() require("heddle").sleep(0.05) end }
+    end
+    local r = run { model = model, workers = 3, jobs = jobs }
+    for _, worker in ipairs(r:workers()) do assert.is_true(worker.jobs >= 1, worker.name) end
+  end)
+
+  it("has the jobs of the Python demo", function()
+    local jobs = service.demo_jobs(4, 42)
+    local sizes = {}
+    for i, job in ipairs(jobs) do
+      assert.equal(i - 1, job.number)
+      sizes[i] = job.size
+    end
+    assert.same(
+      { 1.1394267984578836, 0.5250107552226669, 0.7750293183691193, 0.7232107381488228 }, sizes)
+  end)
+
+  it("gives the same jobs for the same seed, and draws one when there is none", function()
+    local a, b = service.new { model = "task", seed = 7 }, service.new { model = "task", seed = -7 }
+    assert.same(a.jobs, b.jobs)
+    assert.equal(20, #a.jobs)
+    local drawn = service.new { model = "task" }
+    assert.equal("integer", math.type(drawn.seed))
+    assert.same(drawn.jobs, service.demo_jobs(20, drawn.seed))
+  end)
+
+  helper.each_model("leaves what it had no time for", function(_, model)
+    local jobs = {}
+    for i = 1, 50 do
+      jobs[i] = { run = function() require("heddle.work").spin(0.02) end }
+    end
+    local r = run { model = model, jobs = jobs, time = 0.15 }
+    local t = r:totals()
+    assert.is_true(t.done >= 1 and t.left >= 1, ("%d done, %d left"):format(t.done, t.left))
+    assert.equal(50, t.done + t.left)
+    assert.is_true(t.wall < 2 * helper.slack)
+  end)
+
+  it("starts nothing it has no time for", function()
+    local t = run({ model = "task", jobs = small_jobs(3), time = 0 }):totals()
+    assert.equal(3, t.left)
+  end)
+
+  it("ends when the jobs are done, and with full_time when the time is up", function()
+    local now = require("heddle").now
+    local began = now()
+    run { model = "thread", jobs = small_jobs(1), time = 20 }
+    assert.is_true(now() - began < 5 * helper.slack)
+    began = now()
+    local r = run { model = "thread", jobs = small_jobs(1), time = 0.3, full_time = true }
+    assert.is_true(now() - began >= 0.3)
+    assert.equal(1, r:totals().done)
+  end)
+
+  helper.each_model("goes on after a job that fails", function(_, model)
+    local jobs = small_jobs(4)
+    jobs[2] = { kind = "bad", run = function() error "no good" end }
+    local r = run { model = model, jobs = jobs }
+    local t = r:totals()
+    assert.same({ 3, 1, 0 }, { t.done, t.failed, t.left })
+    assert.matches("no good", r.jobs[2].error)
+    assert.equal(1, r:kinds().bad.failed)
+    assert.matches("job 1 failed: .*no good", r:text())
+  end)
+
+  it("goes on after a worker that is killed", function()
+    local jobs = small_jobs(6)
+    jobs[2] = { run = function() require("heddle.process").current():kill(9) end }
+    local r = run { model = "process", jobs = jobs, workers = 2 }
+    local t = r:totals()
+    assert.same({ 5, 1, 0 }, { t.done, t.failed, t.left })
+    assert.matches("worker died: signal 9", r.jobs[2].error)
+  end)
+
+  it("leaves the jobs when all its workers are dead", function()
+    local die = { run = function() require("heddle.process").current():kill(9) end }
+    local t = run({ model = "process", jobs = { die, die, { size = SIZE } }, time = 20 }):totals()
+    assert.equal(2, t.failed)
+    assert.equal(3, t.failed + t.left + t.done)
+  end)
+
+  it("gives a job its own generator", function()
+    local job = {
+      run = function(r, own) assert(r() == require("heddle.rng")(5 + own.number)()) end,
+    }
+    assert.equal(2, run({ model = "task", jobs = { job, job }, seed = 5 }):totals().done)
+  end)
+
+  it("starts processes by the method asked for", function()
+    for _, method in ipairs { "fork", "spawn", "forkserver" } do
+      local r = run { model = "process", method = method, jobs = small_jobs(3) }
+      assert.equal(3, r:totals().done)
+    end
+  end)
+
+  it("logs what the reference logs", function()
+    local r = logged "model='threads', workers=2, jobs=3, seed=0, time=20"
+    assert.equal("3\t0\n", r.out)
+    assert.equal(1, count(r.err, "Starting Service%-1\n"))
+    assert.equal(1, count(r.err, "Thread%-1 is starting work\n"))
+    assert.equal(1, count(r.err, "Thread%-2 is starting work\n"))
+    assert.equal(1, count(r.err,
+      "Thread%-%d is processing Job #0 %(type=CPUBoundJob, size=1%.344421851525048%)\n"))
+    assert.equal(3, count(r.err, "Thread%-%d has completed Job #%d "))
+    assert.equal(2, count(r.err, "Thread%-%d has no work to do\n"))
+    assert.equal(2, count(r.err, "Thread%-%d has finished work\n"))
+    assert.matches("Stopping Service%-1\n$", r.err)
+  end)
+
+  it("looks for work again while full_time lasts, and is silent when quiet", function()
+    local r = logged "model='coroutines', workers=1, jobs={{size=0.001}}, time=1.3, full_time=true"
+    assert.equal(2, count(r.err, "Task%-1 has no work to do\n"))
+    r = logged "model='processes', workers=1, jobs={{size=0.001}}, quiet=true"
+    assert.equal("", r.err)
+  end)
+
+  it("tells its progress", function()
+    local seen = {}
+    run {
+      model = "thread", jobs = small_jobs(3),
+      progress = function(ledger) seen[#seen + 1] = ledger.done end,
+    }
+    assert.equal(3, seen[#seen])
+    assert.is_true(#seen >= 6)
+  end)
+
+  it("measures GIL waits of threads", function()
+    local r = run { model = "threads", workers = 4, jobs = 4, seed = 1, time = 0.2 }
+    assert.is_true(r.gil.wait > 0)
+    assert.is_true(r:workers()[1].gil_wait > 0)
+    assert.is_true(r:totals().speedup < 1.5)
+  end)
+
+  it("refuses wrong options and starts nothing", function()
+    local function refuses(pattern, options)
+      helper.raises("service_spec.lua:%d+: service%.new: " .. pattern .. " %[bad%-argument%]$",
+        function()
+          local made = service.new(options)
+          return made
+        end)
+    end
+    refuses("model: coroutines, threads, isolates or processes expected, got nil", {})
+    refuses("model: .* got fibers", { model = "fibers" })
+    refuses("workers: a whole number >= 1 expected, got 0", { model = "task", workers = 0 })
+    refuses("jobs: a whole number >= 0 expected, got %-1", { model = "task", jobs = -1 })
+    refuses("seed: a whole number expected, got x", { model = "task", seed = "x" })
+    refuses("time: seconds >= 0 expected, got %-?nan", { model = "task", time = 0 / 0 })
+    refuses("jobs%[1%]: a table with a size .*", { model = "task", jobs = { 5 } })
+    refuses("jobs%[1%]%.size: a number >= 0 expected, got %-2",
+      { model = "task", jobs = { { size = -2 } } })
+    refuses("method: only processes have one, not threads", { model = "thread", method = "fork" })
+    refuses("method: one of .* expected, got vfork", { model = "process", method = "vfork" })
+    refuses("full_time: it needs a time", { model = "task", full_time = true })
+    refuses("mixx: there is no such option", { model = "task", mixx = 1 })
+    refuses("options: a table expected, got number", 5)
+  end)
+end)
