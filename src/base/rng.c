@@ -1,9 +1,9 @@
 #include "base/rng.h"
 
-#define N     BASE_RNG_WORDS
+#define N BASE_RNG_WORDS
 #define SHIFT 397
-#define TOP   0x80000000u
-#define REST  0x7fffffffu
+#define TOP 0x80000000u
+#define REST 0x7fffffffu
 
 /* Fills the state from one number: the recurrence of MT19937's authors (2002). */
 static void fill(base_rng *r, uint32_t seed) {
@@ -20,8 +20,7 @@ static uint32_t stir(const base_rng *r, int i, uint32_t factor) {
 
 /* Steps i through 1..N-1; on wrapping round, the last word becomes word 0. */
 static int step(base_rng *r, int i) {
-  if (++i < N)
-    return i;
+  if (++i < N) return i;
   r->word[0] = r->word[N - 1];
   return 1;
 }
@@ -65,8 +64,7 @@ static void refill(base_rng *r) {
 
 /* Returns the next 32 random bits. */
 uint32_t base_rng_u32(base_rng *r) {
-  if (r->next >= N)
-    refill(r);
+  if (r->next >= N) refill(r);
   uint32_t y = r->word[r->next++];
   y ^= y >> 11;
   y ^= (y << 7) & 0x9d2c5680u;
@@ -83,8 +81,7 @@ double base_rng_float(base_rng *r) {
 /* Returns the given number of random bits, 1 to 64: Python's getrandbits(). The first word is the
  * low one. */
 static uint64_t bits(base_rng *r, int count) {
-  if (count <= 32)
-    return base_rng_u32(r) >> (32 - count);
+  if (count <= 32) return base_rng_u32(r) >> (32 - count);
   uint64_t low = base_rng_u32(r);
   return low | (uint64_t)(base_rng_u32(r) >> (64 - count)) << 32;
 }
@@ -104,8 +101,7 @@ static uint64_t full_range(base_rng *r) {
    count. low, high: low <= high is the caller's duty. */
 int64_t base_rng_range(base_rng *r, int64_t low, int64_t high) {
   uint64_t count = (uint64_t)high - (uint64_t)low + 1, found;
-  if (count == 0)
-    return (int64_t)((uint64_t)low + full_range(r));
+  if (count == 0) return (int64_t)((uint64_t)low + full_range(r));
   int length = 64 - __builtin_clzll(count);
   do
     found = bits(r, length);

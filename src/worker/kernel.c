@@ -62,8 +62,7 @@ static void open_library(void) {
     complain("can't open " LIBRARY " (Debian: apt install libssl3)", dlerror());
     return;
   }
-  if (!find_all(library))
-    return;
+  if (!find_all(library)) return;
   crypto.init(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
   sha3 = crypto.fetch(NULL, "SHA3-512", NULL);
   if (!sha3)
@@ -82,8 +81,7 @@ const char *worker_kernel_open(void) {
 /* Makes this OS thread's context; worker_kernel_open has succeeded. */
 static int make_context(void) {
   EVP_MD_CTX *made = crypto.context_new();
-  if (!made)
-    return 0;
+  if (!made) return 0;
   if (!crypto.begin(made, sha3, NULL) || pthread_setspecific(leaver, made) != 0) {
     crypto.context_free(made);
     return 0;
@@ -95,10 +93,8 @@ static int make_context(void) {
 /* Hashes once with this thread's context, which is always left begun for the next message:
    beginning again with the same algorithm only clears the state. */
 static int hash(const void *bytes, size_t length, unsigned char *digest) {
-  if (!context && !make_context())
-    return 0;
-  if (length && !crypto.update(context, bytes, length))
-    return 0;
+  if (!context && !make_context()) return 0;
+  if (length && !crypto.update(context, bytes, length)) return 0;
   return crypto.finish(context, digest, NULL) && crypto.begin(context, NULL, NULL);
 }
 
@@ -113,8 +109,7 @@ int worker_kernel_sha3_512(const void *bytes, size_t length, unsigned char *dige
 int worker_kernel_sha3(int64_t rounds) {
   unsigned char digest[WORKER_KERNEL_SHA3_BYTES];
   for (; rounds > 0; rounds--)
-    if (!hash(NULL, 0, digest))
-      return 0;
+    if (!hash(NULL, 0, digest)) return 0;
   return 1;
 }
 

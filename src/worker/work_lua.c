@@ -17,8 +17,7 @@ static const char *shown(lua_State *L, int i) {
 /* Opens libcrypto; raises [no-crypto] when it can't be had. */
 static void need_crypto(lua_State *L, const char *function) {
   const char *why = worker_kernel_open();
-  if (why)
-    loop_misuse(L, "no-crypto", "%s: %s", function, why);
+  if (why) loop_misuse(L, "no-crypto", "%s: %s", function, why);
 }
 
 /* sha3_512(s) -> the 64 bytes of SHA3-512(s).
@@ -31,8 +30,7 @@ static int work_sha3_512(lua_State *L) {
                        luaL_typename(L, 1));
   const char *s = lua_tolstring(L, 1, &length);
   need_crypto(L, "work.sha3_512");
-  if (!worker_kernel_sha3_512(s, length, digest))
-    return luaL_error(L, "not enough memory");
+  if (!worker_kernel_sha3_512(s, length, digest)) return luaL_error(L, "not enough memory");
   lua_pushlstring(L, (const char *)digest, sizeof digest);
   return 1;
 }
@@ -47,8 +45,7 @@ static void check_options(lua_State *L, int i, const char *function) {
 
 /* Reads the options table at index i: whether the GIL is given up meanwhile. */
 static int wants_release(lua_State *L, int i, const char *function) {
-  if (lua_isnoneornil(L, i))
-    return 0;
+  if (lua_isnoneornil(L, i)) return 0;
   if (!lua_istable(L, i))
     loop_misuse(L, "bad-argument", "%s: options: a table {release=} expected, got %s", function,
                 luaL_typename(L, i));
@@ -78,11 +75,9 @@ static int work_sha3(lua_State *L) {
   lua_Integer rounds = check_rounds(L);
   int release = wants_release(L, 2, "work.sha3");
   need_crypto(L, "work.sha3");
-  if (release)
-    loop_gil_release();
+  if (release) loop_gil_release();
   int ok = worker_kernel_sha3(rounds);
-  if (release)
-    loop_gil_acquire();
+  if (release) loop_gil_acquire();
   return ok ? 0 : luaL_error(L, "not enough memory");
 }
 
@@ -94,11 +89,9 @@ static int work_spin(lua_State *L) {
     return loop_misuse(L, "bad-argument", "work.spin: seconds: a number >= 0 expected, got %s",
                        shown(L, 1));
   int release = wants_release(L, 2, "work.spin");
-  if (release)
-    loop_gil_release();
+  if (release) loop_gil_release();
   worker_kernel_spin(seconds);
-  if (release)
-    loop_gil_acquire();
+  if (release) loop_gil_acquire();
   return 0;
 }
 
