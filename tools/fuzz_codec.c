@@ -28,7 +28,7 @@ static const char *const seeds[] = {
     "return '', 'short', ('long'):rep(100)",
     "return {1, 2, 3, x = {y = {z = {}}}}",
     "local t = {} t.t = t t[t] = t return t, t",
-    "return setmetatable({1}, {__index = {a = 1}, __gc = print})",
+    "return setmetatable({1}, {__index = {a = 1}, __gc = rawlen})",
     "local t = {} for i = 1, 200 do t = {t, 'same', 'same'} end return t",
     "local n = 0 return function() n = n + 1 return n end, function() return n end",
     "local f f = function(x) return f and math.floor(x) end return f, string, string.rep",
