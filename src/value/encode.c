@@ -1,0 +1,567 @@
+#include "value/encode.h"
+
+#include <lauxlib.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "value/seen.h"
+#include "value/value.h"
+#include "value/wire.h"
+
+enum stage { STAGE_META, STAGE_BEGIN, STAGE_LIST, STAGE_PAIRS, STAGE_UPVALUES };
+
+// An object whose content is being written. It stands on the Lua stack, above it the key that
+// lua_next() goes on from, above that its parts, which may have a frame of their own.
+struct frame {
+  uint32_t tag;         // its place: of the function's tag, for its cells
+  uint32_t counts;      // where to write how many parts there are
+  uint32_t list, pairs; // so many so far; list: of upvalues too
+  enum stage stage;
+};
+
+// What writing one value led to.
+enum outcome { WRITTEN, OPENED }; // OPENED: a frame was added, its object is the value
+
+struct encoder {
+  lua_State *L;
+  struct buffer *out;
+  size_t start; // of the message in `out`
+  struct names *names;
+  bool refused;                    // something in it can't be copied
+  bool only_announce;              // the value is a key: it opens no frame
+  int pending;                     // the index of the table of objects that were announced
+  lua_Integer announced, followed; // how many there are, how many have been written
+  uint64_t *references;            // those that the message holds
+  size_t reference_count, reference_room;
+  struct seen seen;
+  int depth;
+  struct frame frames[VALUE_DEPTH];
+};
+
+static const struct value_shared *shared_ops;
+
+// Tells the codec what heddle's shared objects are. ops: stays valid; before the first message.
+void value_set_shared(const struct value_shared *ops) { shared_ops = ops; }
+
+// What value_set_shared() was told, or NULL.
+const struct value_shared *value_shared_ops(void) { return shared_ops; }
+
+// Gives an encoder's memory back. encoder: may be NULL.
+void value_encoder_free(struct encoder *encoder) {
+  if (!encoder) return;
+  value_seen_free(&encoder->seen);
+  free(encoder->references);
+  free(encoder);
+}
+
+static enum outcome refuse(struct encoder *e) {
+  e->refused = true;
+  lua_pushnil(e->L);
+  return lua_error(e->L);
+}
+
+// --- bytes -------------------------------------------------------------------------------------
+
+static void reserve(struct encoder *e, size_t more) {
+  if (!buffer_reserve(e->out, more)) luaL_error(e->L, "not enough memory");
+}
+
+// The place where the next byte goes.
+static uint32_t here(struct encoder *e) {
+  size_t place = e->out->len - e->start;
+  if (place > UINT32_MAX) luaL_error(e->L, "can't copy: the message is longer than 4 GiB");
+  return (uint32_t)place;
+}
+
+static unsigned char *at(struct encoder *e, uint32_t place) {
+  return e->out->data + e->start + place;
+}
+
+static void put_byte(struct encoder *e, unsigned char byte) {
+  reserve(e, 1);
+  e->out->data[e->out->len++] = byte;
+}
+
+static void put_bytes(struct encoder *e, const void *bytes, size_t len) {
+  if (!buffer_append(e->out, bytes, len)) luaL_error(e->L, "not enough memory");
+}
+
+static void put_varint(struct encoder *e, uint64_t n) {
+  reserve(e, 10);
+  unsigned char *p = e->out->data + e->out->len;
+  e->out->len += (size_t)(wire_put_varint(p, n) - p);
+}
+
+// Writes a tag with a number of 4 bytes.
+static void put_u32(struct encoder *e, unsigned char tag, uint32_t n) {
+  reserve(e, 5);
+  unsigned char *p = e->out->data + e->out->len;
+  p[0] = tag;
+  wire_put(p + 1, &n, 4);
+  e->out->len += 5;
+}
+
+static void put_text(struct encoder *e, const char *text, size_t len) {
+  put_varint(e, len);
+  put_bytes(e, text, len);
+}
+
+static void put_name(struct encoder *e, const char *text, size_t len) {
+  uint64_t check = value_check(WIRE_NAMES, text, len);
+  put_text(e, text, len);
+  put_bytes(e, &check, 8);
+}
+
+// Writes a value that refers to nothing and is short, if idx holds one; false: it does not, or
+// there is no memory.
+static inline bool put_plain(lua_State *L, int idx, struct buffer *out) {
+  if (!buffer_reserve(out, 1 + WIRE_SMALL)) return false;
+  unsigned char *p = out->data + out->len;
+  size_t len;
+  const char *text;
+  lua_Number number;
+  switch (lua_type(L, idx)) {
+  case LUA_TNIL:
+    *p++ = WIRE_NIL;
+    break;
+  case LUA_TBOOLEAN:
+    *p++ = lua_toboolean(L, idx) ? WIRE_TRUE : WIRE_FALSE;
+    break;
+  case LUA_TNUMBER:
+    if (lua_isinteger(L, idx)) {
+      p = wire_put_int(p, lua_tointegerx(L, idx, NULL));
+      break;
+    }
+    number = lua_tonumberx(L, idx, NULL);
+    *p++ = WIRE_FLOAT;
+    p = wire_put(p, &number, sizeof number);
+    break;
+  case LUA_TSTRING:
+    text = lua_tolstring(L, idx, &len);
+    if (len >= WIRE_SMALL) return false;
+    *p++ = (unsigned char)(WIRE_SMALL_STRING + len);
+    p = wire_put(p, text, len);
+    break;
+  default:
+    return false;
+  }
+  out->len = (size_t)(p - out->data);
+  return true;
+}
+
+// Writes a long string that is the message's only value.
+static bool put_long_string(lua_State *L, int idx, struct buffer *out) {
+  size_t len;
+  const char *text = lua_tolstring(L, idx, &len);
+  if (!buffer_reserve(out, len + 11)) return false;
+  unsigned char *p = out->data + out->len;
+  *p++ = WIRE_STRING;
+  p = wire_put(wire_put_varint(p, len), text, len);
+  out->len = (size_t)(p - out->data);
+  return true;
+}
+
+// --- values; each function writes the one at the top of the stack and leaves it there ------------
+
+static enum outcome put(struct encoder *e);
+
+// Remembers that what has this address begins at `place`.
+static void remember(struct encoder *e, const void *key, uint32_t place) {
+  if (!value_seen_add(&e->seen, (struct seen_entry){.key = key, .place = place}))
+    luaL_error(e->L, "not enough memory");
+}
+
+// Writes a mention of what the message holds already.
+static enum outcome put_back(struct encoder *e, uint32_t place) {
+  *at(e, place) |= WIRE_SHARED;
+  put_u32(e, WIRE_BACK, place);
+  return WRITTEN;
+}
+
+static enum outcome put_string(struct encoder *e) {
+  size_t len;
+  const char *text = lua_tolstring(e->L, -1, &len);
+  const struct seen_entry *known = value_seen(&e->seen, text);
+  if (known) return put_back(e, known->place);
+  remember(e, text, here(e));
+  put_byte(e, WIRE_STRING);
+  put_text(e, text, len);
+  return WRITTEN;
+}
+
+// Keeps the object, whose content is written after the values.
+static void announce(struct encoder *e) {
+  lua_State *L = e->L;
+  if (e->announced == 0) {
+    lua_newtable(L);
+    lua_replace(L, e->pending);
+  }
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, e->pending, ++e->announced);
+}
+
+static struct frame *open_frame(struct encoder *e, uint32_t tag, enum stage stage) {
+  struct frame *frame = &e->frames[e->depth++];
+  *frame = (struct frame){.tag = tag, .counts = here(e), .stage = stage};
+  luaL_checkstack(e->L, 6, NULL);
+  return frame;
+}
+
+static bool has_finalizer(lua_State *L) {
+  lua_pushliteral(L, "__gc");
+  bool has = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 1);
+  return has;
+}
+
+// Begins to write a table's content; its metatable, if it has one, comes first.
+static enum outcome open_table(struct encoder *e) {
+  static const unsigned char counts[8];
+  uint32_t place = here(e);
+  put_byte(e, WIRE_TABLE);
+  open_frame(e, place, STAGE_BEGIN);
+  put_bytes(e, counts, sizeof counts);
+  if (lua_getmetatable(e->L, -1)) {
+    e->frames[e->depth - 1].stage = STAGE_META;
+    *at(e, place) |= has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
+  }
+  return OPENED;
+}
+
+// Writes the name of an object. Returns whether that is all of it: a class is followed by its
+// table.
+static bool put_named(struct encoder *e, const struct name *name) {
+  const char *text = (const char *)e->names->text.data;
+  if (name->kind == NAME_CLASS) {
+    put_byte(e, WIRE_CLASS);
+    put_text(e, text + name->first, name->first_length);
+    return false;
+  }
+  put_byte(e, name->kind == NAME_FIELD ? WIRE_FIELD : WIRE_MODULE);
+  put_name(e, text + name->first, name->first_length);
+  if (name->kind == NAME_FIELD) put_text(e, text + name->second, name->second_length);
+  return true;
+}
+
+static enum outcome put_table(struct encoder *e) {
+  const void *object = lua_topointer(e->L, -1);
+  const struct seen_entry *known = value_seen(&e->seen, object);
+  if (known) return put_back(e, known->place);
+  if (object == e->names->globals) {
+    put_byte(e, WIRE_GLOBALS);
+    return WRITTEN;
+  }
+  const struct name *name = value_name_of(e->names, object);
+  if (name && value_names_holds(e->L, e->names, name) && put_named(e, name)) return WRITTEN;
+  remember(e, object, here(e));
+  if (e->depth < VALUE_DEPTH && !e->only_announce) return open_table(e);
+  put_byte(e, WIRE_LATER);
+  announce(e);
+  return WRITTEN;
+}
+
+static int write_dump(lua_State *L, const void *bytes, size_t len, void *out) {
+  (void)L;
+  return buffer_append(out, bytes, len) ? 0 : 1;
+}
+
+// Writes a Lua function without its upvalues.
+static void put_dump(struct encoder *e, unsigned char tag) {
+  static const unsigned char check[8];
+  uint32_t place = here(e);
+  put_u32(e, tag, 0);
+  put_bytes(e, check, sizeof check);
+  if (lua_dump(e->L, write_dump, e->out, 0) != 0) luaL_error(e->L, "not enough memory");
+  uint32_t len = here(e) - place - 13;
+  uint64_t sum = value_check(WIRE_DUMPS, at(e, place + 13), len);
+  wire_put(at(e, place + 1), &len, 4);
+  wire_put(at(e, place + 5), &sum, 8);
+}
+
+// Begins to write the upvalues of the function whose tag is at `place`.
+static enum outcome open_function(struct encoder *e, uint32_t place) {
+  open_frame(e, place, STAGE_UPVALUES);
+  put_byte(e, 0);
+  return OPENED;
+}
+
+static enum outcome put_function(struct encoder *e) {
+  const void *object = lua_topointer(e->L, -1);
+  const struct seen_entry *known = value_seen(&e->seen, object);
+  if (known) return put_back(e, known->place);
+  const struct name *name = value_names_of_top(e->L, e->names);
+  if (name && put_named(e, name)) return WRITTEN;
+  if (lua_iscfunction(e->L, -1)) return refuse(e);
+  uint32_t place = here(e);
+  remember(e, object, place);
+  if (e->depth < VALUE_DEPTH && !e->only_announce) {
+    put_dump(e, WIRE_FUNCTION);
+    return open_function(e, place);
+  }
+  put_dump(e, WIRE_FUNCTION | WIRE_DEFERRED);
+  announce(e);
+  return WRITTEN;
+}
+
+// Makes room for one more reference.
+static void reserve_reference(struct encoder *e) {
+  if (e->reference_count < e->reference_room) return;
+  size_t room = e->reference_room ? 2 * e->reference_room : 8;
+  uint64_t *references = realloc(e->references, room * sizeof *references);
+  if (!references) luaL_error(e->L, "not enough memory");
+  e->references = references;
+  e->reference_room = room;
+}
+
+static enum outcome put_object(struct encoder *e) {
+  const void *object = lua_topointer(e->L, -1);
+  const struct seen_entry *known = value_seen(&e->seen, object);
+  uint32_t number = known ? known->place : (uint32_t)e->reference_count;
+  if (!known) {
+    uint64_t reference;
+    remember(e, object, number);
+    reserve_reference(e);
+    if (!shared_ops || !shared_ops->identify(e->L, lua_gettop(e->L), &reference)) return refuse(e);
+    shared_ops->retain(reference);
+    e->references[e->reference_count++] = reference;
+  }
+  put_byte(e, WIRE_OBJECT);
+  put_varint(e, number);
+  return WRITTEN;
+}
+
+static enum outcome put(struct encoder *e) {
+  if (put_plain(e->L, -1, e->out)) return WRITTEN;
+  switch (lua_type(e->L, -1)) {
+  case LUA_TSTRING:
+    return put_string(e);
+  case LUA_TTABLE:
+    return put_table(e);
+  case LUA_TFUNCTION:
+    return put_function(e);
+  case LUA_TUSERDATA:
+    return put_object(e);
+  case LUA_TLIGHTUSERDATA:
+  case LUA_TTHREAD:
+    return refuse(e);
+  default:
+    return luaL_error(e->L, "not enough memory");
+  }
+}
+
+// Writes the key below the top of the stack; one that is an object is only announced.
+static void put_key(struct encoder *e) {
+  if (put_plain(e->L, -2, e->out)) return;
+  lua_pushvalue(e->L, -2);
+  e->only_announce = true;
+  put(e);
+  e->only_announce = false;
+  lua_pop(e->L, 1);
+}
+
+// --- content -------------------------------------------------------------------------------------
+
+// Is the key below the top of the stack the next of a list?
+static inline bool goes_on_list(lua_State *L, const struct frame *frame) {
+  return frame->stage == STAGE_LIST && lua_isinteger(L, -2) &&
+         lua_tointegerx(L, -2, NULL) == (lua_Integer)frame->list + 1;
+}
+
+// Ends a frame: pops its object, which was the part that its parent had come to.
+static enum outcome end_frame(struct encoder *e) {
+  e->depth--;
+  lua_pop(e->L, 1);
+  return WRITTEN;
+}
+
+// Goes on with a table; what it led to, or WRITTEN at its end.
+static enum outcome go_on_table(struct encoder *e, struct frame *frame) {
+  lua_State *L = e->L;
+  if (frame->stage == STAGE_META) {
+    frame->stage = STAGE_BEGIN;
+    if (put(e) == OPENED) return OPENED;
+    lua_pop(L, 1);
+  }
+  if (frame->stage == STAGE_BEGIN) {
+    frame->stage = STAGE_LIST;
+    lua_pushnil(L);
+  }
+  while (lua_next(L, -2)) {
+    if (goes_on_list(L, frame)) {
+      frame->list++;
+    } else {
+      frame->stage = STAGE_PAIRS;
+      frame->pairs++;
+      put_key(e);
+    }
+    if (put(e) == OPENED) return OPENED;
+    lua_pop(L, 1);
+  }
+  wire_put(wire_put(at(e, frame->counts), &frame->list, 4), &frame->pairs, 4);
+  return end_frame(e);
+}
+
+// Writes the upvalue at the top of the stack, the last one counted in the frame.
+static enum outcome put_upvalue(struct encoder *e, struct frame *frame, const char *name) {
+  if (strcmp(name, "_ENV") == 0) {
+    put_byte(e, WIRE_GLOBALS);
+    return WRITTEN;
+  }
+  const void *cell = lua_upvalueid(e->L, -2, (int)frame->list);
+  const struct seen_entry *known = value_seen(&e->seen, cell);
+  if (known) {
+    *at(e, known->place) |= WIRE_SHARED;
+    put_u32(e, WIRE_CELL, known->place);
+    put_byte(e, known->number);
+    return WRITTEN;
+  }
+  struct seen_entry entry = {.key = cell, .place = frame->tag, .number = (uint8_t)frame->list};
+  if (!value_seen_add(&e->seen, entry)) luaL_error(e->L, "not enough memory");
+  return put(e);
+}
+
+// Goes on with a function's upvalues.
+static enum outcome go_on_function(struct encoder *e, struct frame *frame) {
+  const char *name;
+  while ((name = lua_getupvalue(e->L, -1, (int)frame->list + 1))) {
+    frame->list++;
+    if (put_upvalue(e, frame, name) == OPENED) return OPENED;
+    lua_pop(e->L, 1);
+  }
+  *at(e, frame->counts) = (unsigned char)frame->list;
+  return end_frame(e);
+}
+
+// Writes the content of the frames until none is open.
+static void close_frames(struct encoder *e) {
+  while (e->depth > 0) {
+    struct frame *frame = &e->frames[e->depth - 1];
+    if (frame->stage == STAGE_UPVALUES)
+      go_on_function(e, frame);
+    else
+      go_on_table(e, frame);
+  }
+}
+
+// Writes the value at the top of the stack with all that is in it, and pops it.
+static void put_whole(struct encoder *e) {
+  if (put(e) == OPENED)
+    close_frames(e);
+  else
+    lua_pop(e->L, 1);
+}
+
+// Writes the content of what was only announced; that may announce more.
+static void put_announced(struct encoder *e) {
+  lua_State *L = e->L;
+  while (e->followed < e->announced) {
+    if (lua_rawgeti(L, e->pending, ++e->followed) == LUA_TTABLE)
+      open_table(e);
+    else
+      open_function(e, value_seen(&e->seen, lua_topointer(L, -1))->place);
+    close_frames(e);
+  }
+}
+
+static void put_references(struct encoder *e) {
+  size_t size = 8 * e->reference_count;
+  uint32_t count = (uint32_t)e->reference_count;
+  if (count == 0) return;
+  uint64_t check = value_check(WIRE_REFERENCES, e->references, size);
+  *at(e, 0) = WIRE_OBJECTS;
+  put_bytes(e, e->references, size);
+  put_bytes(e, &check, 8);
+  put_bytes(e, &count, 4);
+}
+
+// --- messages ------------------------------------------------------------------------------------
+
+// encoder, values...: writes the message. Runs protected, so it may raise anywhere.
+static int encode(lua_State *L) {
+  struct encoder *e = lua_touserdata(L, 1);
+  int last = lua_gettop(L);
+  if (!e->names->fresh) value_names_refresh(L, e->names);
+  lua_pushnil(L);
+  e->pending = last + 1;
+  put_byte(e, WIRE_MESSAGE);
+  put_varint(e, (uint64_t)last - 1);
+  for (int i = 2; i <= last; i++) {
+    lua_pushvalue(L, i);
+    put_whole(e);
+  }
+  put_announced(e);
+  put_references(e);
+  return 0;
+}
+
+// The interpreter's encoder, or a new one while that is in use further up.
+static struct encoder *take(lua_State *L, struct buffer *out) {
+  struct names *names = value_names(L);
+  struct encoder *e = names->spare;
+  names->spare = NULL;
+  if (!e) {
+    e = malloc(sizeof *e);
+    if (!e) luaL_error(L, "not enough memory");
+    memset(e, 0, offsetof(struct encoder, frames));
+  }
+  e->L = L;
+  e->out = out;
+  e->start = out->len;
+  e->names = names;
+  e->refused = e->only_announce = false;
+  e->announced = e->followed = 0;
+  e->reference_count = 0;
+  e->depth = 0;
+  value_seen_begin(&e->seen);
+  return e;
+}
+
+static void give_back(struct encoder *e) {
+  struct names *names = e->names;
+  value_seen_trim(&e->seen);
+  if (names->spare)
+    value_encoder_free(e);
+  else
+    names->spare = e;
+}
+
+// Takes back what a failed message has written and retained. Returns whether it was refused.
+static bool undo(struct encoder *e) {
+  bool refused = e->refused;
+  for (size_t i = 0; i < e->reference_count; i++)
+    shared_ops->release(e->references[i]);
+  e->out->len = e->start;
+  give_back(e);
+  return refused;
+}
+
+static void encode_message(lua_State *L, int first, int count, const char *root,
+                           struct buffer *out) {
+  first = lua_absindex(L, first);
+  luaL_checkstack(L, count + 8, NULL);
+  struct encoder *e = take(L, out);
+  lua_pushcfunction(L, encode);
+  lua_pushlightuserdata(L, e);
+  for (int i = 0; i < count; i++)
+    lua_pushvalue(L, first + i);
+  if (lua_pcall(L, count + 1, 0, 0) == LUA_OK) {
+    give_back(e);
+    return;
+  }
+  if (undo(e)) value_refuse(L, first, count, root);
+  lua_error(L);
+}
+
+// Appends one message that holds `count` values, from the stack index `first` on.
+// root: what a path begins with: "args" and "results" are followed by `[i]`; "fn" means that the
+// first value is a function to be started, the others are its args; any other is the value itself.
+// Raises `can't copy PATH: TYPE`, what identify raises, or a memory error; the buffer is as it was
+// then, and nothing is retained. May run Lua code (finalizers).
+void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out) {
+  if (count == 1) {
+    if (put_plain(L, first, out)) return;
+    if (lua_type(L, first) == LUA_TSTRING && put_long_string(L, first, out)) return;
+  }
+  encode_message(L, first, count, root, out);
+}

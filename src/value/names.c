@@ -1,0 +1,271 @@
+#include "value/names.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "value/encode.h"
+#include "value/value.h"
+#include "value/wire.h"
+
+enum { FIRST_SLOTS = 512 };
+
+static const char names_key; // its address is the key of the names in the registry
+
+static int collect(lua_State *L) {
+  struct names *names = lua_touserdata(L, 1);
+  free(names->slots);
+  buffer_free(&names->text);
+  value_encoder_free(names->spare);
+  memset(names, 0, sizeof *names);
+  return 0;
+}
+
+// Prepares an interpreter for messages; once for each, before any other function of the room.
+// May raise a memory error.
+void value_open(lua_State *L) {
+  struct names *names = lua_newuserdatauv(L, sizeof *names, 1);
+  memset(names, 0, sizeof *names);
+  lua_newtable(L); // classes, by name
+  lua_setiuservalue(L, -2, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, collect);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  names->globals = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
+}
+
+// The names of an interpreter, which value_open() has made.
+struct names *value_names(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+  struct names *names = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (!names) luaL_error(L, "the codec is not open in this interpreter");
+  return names;
+}
+
+// Pushes the table of classes by name.
+static void push_classes(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+  lua_getiuservalue(L, -1, 1);
+  lua_replace(L, -2);
+}
+
+// Pushes what `name` is loaded as; returns its type.
+static int push_loaded(lua_State *L, const char *name, size_t len) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushlstring(L, name, len);
+  int type = lua_rawget(L, -2);
+  lua_replace(L, -2);
+  return type;
+}
+
+// --- the map -----------------------------------------------------------------------------------
+
+static const char *text_at(const struct names *names, uint32_t place) {
+  return (const char *)names->text.data + place;
+}
+
+// How far to look down on a module's name: Lua's own first, then heddle's, then the user's.
+static int rank(const char *module) {
+  static const char *const own[] = {"_G", "string", "table",     "math",  "io",
+                                    "os", "utf8",   "coroutine", "debug", "package"};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (strcmp(module, own[i]) == 0) return 0;
+  return strncmp(module, "heddle", 6) == 0 ? 1 : 2;
+}
+
+// Is module a, field b the better name than that of an entry? So that every interpreter and every
+// build of the map chooses alike.
+static bool is_better(const struct names *names, const struct name *entry, const char *module) {
+  const char *other = text_at(names, entry->first);
+  int difference = rank(module) - rank(other);
+  if (difference == 0) difference = (int)strlen(module) - (int)strlen(other);
+  if (difference == 0) difference = strcmp(module, other);
+  return difference < 0;
+}
+
+// Makes room for one more entry.
+static void make_room(lua_State *L, struct names *names) {
+  if (names->slots && names->count < names->mask / 2) return;
+  uint32_t before = names->slots ? names->mask + 1 : 0, size = before ? 2 * before : FIRST_SLOTS;
+  struct name *old = names->slots, *slots = calloc(size, sizeof *slots);
+  if (!slots) luaL_error(L, "not enough memory");
+  for (uint32_t i = 0; i < before; i++) {
+    if (old[i].kind == 0) continue;
+    uint32_t at = value_slot(old[i].object, size - 1);
+    while (slots[at].kind != 0)
+      at = (at + 1) & (size - 1);
+    slots[at] = old[i];
+  }
+  free(old);
+  names->slots = slots;
+  names->mask = size - 1;
+}
+
+// Appends the string at idx, with a zero behind it; returns where it begins.
+static uint32_t keep_text(lua_State *L, struct names *names, int idx, uint32_t *length) {
+  size_t len, place = names->text.len;
+  const char *text = lua_tolstring(L, idx, &len);
+  if (place + len + 1 > UINT32_MAX || !buffer_append(&names->text, text, len + 1))
+    luaL_error(L, "not enough memory");
+  *length = (uint32_t)len;
+  return (uint32_t)place;
+}
+
+// Enters the object at the top of the stack under the names at the indices first and second (0:
+// none), unless a better name is known.
+static void enter(lua_State *L, struct names *names, enum name_kind kind, int first, int second) {
+  const void *object = lua_topointer(L, -1);
+  make_room(L, names);
+  uint32_t i = value_slot(object, names->mask);
+  while (names->slots[i].kind != 0 && names->slots[i].object != object)
+    i = (i + 1) & names->mask;
+  struct name *entry = &names->slots[i];
+  if (entry->kind == 0)
+    names->count++;
+  else if ((entry->kind != NAME_CLASS || kind == NAME_CLASS) &&
+           !is_better(names, entry, lua_tostring(L, first)))
+    return;
+  struct name fresh = {.object = object, .kind = kind};
+  fresh.first = keep_text(L, names, first, &fresh.first_length);
+  if (second) fresh.second = keep_text(L, names, second, &fresh.second_length);
+  *entry = fresh;
+}
+
+// Enters the functions that are fields of the module at the top of the stack, whose name stands
+// below it. A Lua function among the globals is the script's own: the receiver has none of it.
+static void enter_fields(lua_State *L, struct names *names) {
+  int module = lua_gettop(L), name = module - 1;
+  bool is_globals = lua_topointer(L, module) == names->globals;
+  for (lua_pushnil(L); lua_next(L, module); lua_pop(L, 1))
+    if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1) &&
+        (!is_globals || lua_iscfunction(L, -1)))
+      enter(L, names, NAME_FIELD, name, module + 1);
+}
+
+static void enter_modules(lua_State *L, struct names *names) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  int loaded = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, loaded); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || !(lua_istable(L, -1) || lua_isfunction(L, -1))) continue;
+    enter(L, names, NAME_MODULE, loaded + 1, 0);
+    if (lua_istable(L, -1)) enter_fields(L, names);
+  }
+  lua_pop(L, 1);
+}
+
+static void enter_classes(lua_State *L, struct names *names) {
+  push_classes(L);
+  int classes = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, classes); lua_pop(L, 1))
+    enter(L, names, NAME_CLASS, classes + 1, 0);
+  lua_pop(L, 1);
+}
+
+// Builds the map anew. May raise a memory error; the map is then to be built again.
+void value_names_refresh(lua_State *L, struct names *names) {
+  luaL_checkstack(L, 12, NULL);
+  names->fresh = false;
+  names->count = 0;
+  names->text.len = 0;
+  if (names->slots) memset(names->slots, 0, (names->mask + 1) * sizeof *names->slots);
+  make_room(L, names);
+  enter_classes(L, names);
+  enter_modules(L, names);
+  names->fresh = true;
+}
+
+// Does the name still lead to the object at the top of the stack?
+bool value_names_holds(lua_State *L, struct names *names, const struct name *name) {
+  const char *first = text_at(names, name->first);
+  if (name->kind == NAME_CLASS) {
+    value_push_class(L, first, name->first_length);
+  } else if (push_loaded(L, first, name->first_length) == LUA_TTABLE && name->kind == NAME_FIELD) {
+    lua_pushlstring(L, text_at(names, name->second), name->second_length);
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+  }
+  bool holds = lua_rawequal(L, -1, -2);
+  lua_pop(L, 1);
+  return holds;
+}
+
+// The name of the object at the top of the stack, NULL if it has none; for when time does not
+// matter: the map is built anew for a C function that it does not know.
+const struct name *value_names_of_top(lua_State *L, struct names *names) {
+  const struct name *name = value_name_of(names, lua_topointer(L, -1));
+  if (!name && lua_iscfunction(L, -1)) {
+    value_names_refresh(L, names);
+    name = value_name_of(names, lua_topointer(L, -1));
+  }
+  return name && value_names_holds(L, names, name) ? name : NULL;
+}
+
+// --- what a name means here --------------------------------------------------------------------
+
+// Loads a module by the program's `require`, and pushes it.
+static void require(lua_State *L, const char *name, size_t len) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  lua_pushliteral(L, "require");
+  lua_rawget(L, -2);
+  lua_replace(L, -2);
+  lua_pushlstring(L, name, len);
+  lua_call(L, 1, 1);
+}
+
+// Pushes a module, which is loaded when it is not there yet. check: the message's check of the
+// name; only a name that passes is loaded. Raises what `require` raises.
+void value_push_module(lua_State *L, const char *name, size_t len, uint64_t check) {
+  if (push_loaded(L, name, len) == LUA_TNIL) {
+    lua_pop(L, 1);
+    if (value_check(WIRE_NAMES, name, len) != check)
+      luaL_error(L, "damaged message: a module's name");
+    require(L, name, len);
+  }
+  if (!lua_istable(L, -1) && !lua_isfunction(L, -1)) {
+    lua_pushlstring(L, name, len);
+    luaL_error(L, "module '%s' is no table here", lua_tostring(L, -1));
+  }
+}
+
+// Replaces the module at the top of the stack by its function of that name. Raises when there is
+// none.
+void value_push_field(lua_State *L, const char *name, size_t len) {
+  lua_pushlstring(L, name, len);
+  if (lua_istable(L, -2)) {
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+  } else {
+    lua_pushnil(L);
+  }
+  if (!lua_isfunction(L, -1))
+    luaL_error(L, "function '%s' of a module that was sent is not there", lua_tostring(L, -2));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// Pushes the metatable registered under a name, or nil. Returns whether there is one.
+bool value_push_class(lua_State *L, const char *name, size_t len) {
+  push_classes(L);
+  lua_pushlstring(L, name, len);
+  bool known = lua_rawget(L, -2) == LUA_TTABLE;
+  lua_replace(L, -2);
+  return known;
+}
+
+// Registers the table at the index `metatable` as the class whose name stands at the index `name`,
+// instead of what had that name.
+void value_set_class(lua_State *L, int name, int metatable) {
+  name = lua_absindex(L, name);
+  metatable = lua_absindex(L, metatable);
+  push_classes(L);
+  lua_pushvalue(L, name);
+  lua_pushvalue(L, metatable);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  value_names(L)->fresh = false;
+}
