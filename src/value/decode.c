@@ -211,15 +211,15 @@ static bool get_function(struct decoder *d, const unsigned char *tag) {
   return false;
 }
 
-static bool get_module(struct decoder *d, bool field) {
+// Only a name that this program wrote is looked up, or loaded as a module.
+static bool get_named(struct decoder *d, bool field) {
   size_t len;
   const char *name = take_text(d, &len);
-  uint64_t check = wire_u64(take(d, 8));
-  value_push_module(d->L, name, len, check);
-  if (field) {
-    name = take_text(d, &len);
+  if (value_check(WIRE_NAMES, name, len) != wire_u64(take(d, 8))) damaged(d->L, "a module's name");
+  if (field)
     value_push_field(d->L, name, len);
-  }
+  else
+    value_push_module(d->L, name, len);
   return false;
 }
 
@@ -276,7 +276,7 @@ static bool get_other(struct decoder *d, const unsigned char *tag) {
     return false;
   case WIRE_MODULE:
   case WIRE_FIELD:
-    return get_module(d, *tag == WIRE_FIELD);
+    return get_named(d, *tag == WIRE_FIELD);
   case WIRE_CLASS:
     return get_class(d);
   case WIRE_OBJECT:

@@ -238,9 +238,9 @@ static bool put_named(struct encoder *e, const struct name *name) {
     put_text(e, text + name->first, name->first_length);
     return false;
   }
-  put_byte(e, name->kind == NAME_FIELD ? WIRE_FIELD : WIRE_MODULE);
-  put_name(e, text + name->first, name->first_length);
-  if (name->kind == NAME_FIELD) put_text(e, text + name->second, name->second_length);
+  bool field = name->kind == NAME_FIELD; // whose name stands behind that of the module
+  put_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
+  put_name(e, text + name->first, name->first_length + (field ? 1 + name->second_length : 0));
   return true;
 }
 

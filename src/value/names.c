@@ -217,13 +217,11 @@ static void require(lua_State *L, const char *name, size_t len) {
   lua_call(L, 1, 1);
 }
 
-// Pushes a module, which is loaded when it is not there yet. check: the message's check of the
-// name; only a name that passes is loaded. Raises what `require` raises.
-void value_push_module(lua_State *L, const char *name, size_t len, uint64_t check) {
+// Pushes a module, which is loaded when it is not there yet. name: checked, see wire.h. Raises what
+// `require` raises.
+void value_push_module(lua_State *L, const char *name, size_t len) {
   if (push_loaded(L, name, len) == LUA_TNIL) {
     lua_pop(L, 1);
-    if (value_check(WIRE_NAMES, name, len) != check)
-      luaL_error(L, "damaged message: a module's name");
     require(L, name, len);
   }
   if (!lua_istable(L, -1) && !lua_isfunction(L, -1)) {
@@ -232,18 +230,21 @@ void value_push_module(lua_State *L, const char *name, size_t len, uint64_t chec
   }
 }
 
-// Replaces the module at the top of the stack by its function of that name. Raises when there is
-// none.
+// Pushes a function of a module. name: that of the module, a zero, that of the function; checked.
+// Raises what `require` raises, and when there is no such function here.
 void value_push_field(lua_State *L, const char *name, size_t len) {
-  lua_pushlstring(L, name, len);
-  if (lua_istable(L, -2)) {
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-  } else {
-    lua_pushnil(L);
+  const char *end = memchr(name, '\0', len);
+  size_t module = end ? (size_t)(end - name) : len;
+  const char *field = end ? end + 1 : name + len;
+  value_push_module(L, name, module);
+  lua_pushlstring(L, field, len - (size_t)(field - name));
+  lua_pushvalue(L, -1);
+  if (lua_istable(L, -3)) lua_rawget(L, -3);
+  if (!lua_isfunction(L, -1)) {
+    lua_pushlstring(L, name, module);
+    luaL_error(L, "module '%s' has no function '%s' here", lua_tostring(L, -1),
+               lua_tostring(L, -3));
   }
-  if (!lua_isfunction(L, -1))
-    luaL_error(L, "function '%s' of a module that was sent is not there", lua_tostring(L, -2));
   lua_replace(L, -3);
   lua_pop(L, 1);
 }

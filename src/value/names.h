@@ -38,7 +38,7 @@ void value_names_refresh(lua_State *L, struct names *names);
 bool value_names_holds(lua_State *L, struct names *names, const struct name *name);
 const struct name *value_names_of_top(lua_State *L, struct names *names);
 
-void value_push_module(lua_State *L, const char *name, size_t len, uint64_t check);
+void value_push_module(lua_State *L, const char *name, size_t len);
 void value_push_field(lua_State *L, const char *name, size_t len);
 bool value_push_class(lua_State *L, const char *name, size_t len);
 void value_set_class(lua_State *L, int name, int metatable);

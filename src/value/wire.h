@@ -34,8 +34,8 @@ enum wire_tag {
   WIRE_INT64,
   WIRE_FLOAT,           // 8 bytes
   WIRE_GLOBALS,         // the receiver's table of globals
-  WIRE_MODULE,          // name: varint:length bytes u64:check
-  WIRE_FIELD,           // name of the module, name of its function
+  WIRE_MODULE,          // varint:length name u64:check
+  WIRE_FIELD,           // the same of a function; its name: module, zero, field
   WIRE_CLASS,           // varint:length bytes, then the TABLE or LATER that is the class
   WIRE_OBJECT,          // varint: which of the message's references
   WIRE_BACK,            // u32:place of what is meant
