@@ -320,9 +320,7 @@ static void get_key(struct decoder *d) {
 static bool has_finalizer(struct decoder *d) {
   const void *meta = lua_topointer(d->L, -1);
   if (meta == d->plain_meta) return false;
-  lua_pushliteral(d->L, "__gc");
-  bool has = lua_rawget(d->L, -2) != LUA_TNIL;
-  lua_pop(d->L, 1);
+  bool has = value_has_finalizer(d->L);
   if (!has) d->plain_meta = meta;
   return has;
 }

@@ -107,9 +107,19 @@ static void put_text(struct encoder *e, const char *text, size_t len) {
   put_bytes(e, text, len);
 }
 
-static void put_name(struct encoder *e, const char *text, size_t len) {
-  uint64_t check = value_check(WIRE_NAMES, text, len);
-  put_text(e, text, len);
+// Writes a module's name, or a function's: the module's, a zero, and the field's.
+static void put_name(struct encoder *e, const struct name *name) {
+  bool field = name->kind == NAME_FIELD;
+  size_t len = name->first.len + (field ? 1 + name->second.len : 0);
+  put_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
+  put_varint(e, len);
+  uint32_t place = here(e);
+  put_bytes(e, name->first.bytes, name->first.len);
+  if (field) {
+    put_byte(e, 0);
+    put_bytes(e, name->second.bytes, name->second.len);
+  }
+  uint64_t check = value_check(WIRE_NAMES, at(e, place), len);
   put_bytes(e, &check, 8);
 }
 
@@ -208,13 +218,6 @@ static struct frame *open_frame(struct encoder *e, uint32_t tag, enum stage stag
   return frame;
 }
 
-static bool has_finalizer(lua_State *L) {
-  lua_pushliteral(L, "__gc");
-  bool has = lua_rawget(L, -2) != LUA_TNIL;
-  lua_pop(L, 1);
-  return has;
-}
-
 // Begins to write a table's content; its metatable, if it has one, comes first.
 static enum outcome open_table(struct encoder *e) {
   static const unsigned char counts[8];
@@ -224,7 +227,7 @@ static enum outcome open_table(struct encoder *e) {
   put_bytes(e, counts, sizeof counts);
   if (lua_getmetatable(e->L, -1)) {
     e->frames[e->depth - 1].stage = STAGE_META;
-    *at(e, place) |= has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
+    *at(e, place) |= value_has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
   }
   return OPENED;
 }
@@ -232,15 +235,12 @@ static enum outcome open_table(struct encoder *e) {
 // Writes the name of an object. Returns whether that is all of it: a class is followed by its
 // table.
 static bool put_named(struct encoder *e, const struct name *name) {
-  const char *text = (const char *)e->names->text.data;
   if (name->kind == NAME_CLASS) {
     put_byte(e, WIRE_CLASS);
-    put_text(e, text + name->first, name->first_length);
+    put_text(e, name->first.bytes, name->first.len);
     return false;
   }
-  bool field = name->kind == NAME_FIELD; // whose name stands behind that of the module
-  put_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
-  put_name(e, text + name->first, name->first_length + (field ? 1 + name->second_length : 0));
+  put_name(e, name);
   return true;
 }
 
@@ -253,7 +253,7 @@ static enum outcome put_table(struct encoder *e) {
     return WRITTEN;
   }
   const struct name *name = value_name_of(e->names, object);
-  if (name && value_names_holds(e->L, e->names, name) && put_named(e, name)) return WRITTEN;
+  if (name && value_names_holds(e->L, name) && put_named(e, name)) return WRITTEN;
   remember(e, object, here(e));
   if (e->depth < VALUE_DEPTH && !e->only_announce) return open_table(e);
   put_byte(e, WIRE_LATER);

@@ -6,16 +6,18 @@
 
 #include "value/encode.h"
 #include "value/value.h"
-#include "value/wire.h"
 
 enum { FIRST_SLOTS = 512 };
+
+// The tables kept with the names: classes by name, the list of the strings in the map.
+// At 0 of that list stands "__gc".
+enum { CLASSES = 1, TEXTS, KEPT = TEXTS };
 
 static const char names_key; // its address is the key of the names in the registry
 
 static int collect(lua_State *L) {
   struct names *names = lua_touserdata(L, 1);
   free(names->slots);
-  buffer_free(&names->text);
   value_encoder_free(names->spare);
   memset(names, 0, sizeof *names);
   return 0;
@@ -24,10 +26,16 @@ static int collect(lua_State *L) {
 // Prepares an interpreter for messages; once for each, before any other function of the room.
 // May raise a memory error.
 void value_open(lua_State *L) {
-  struct names *names = lua_newuserdatauv(L, sizeof *names, 1);
+  struct names *names = lua_newuserdatauv(L, sizeof *names, KEPT);
   memset(names, 0, sizeof *names);
-  lua_newtable(L); // classes, by name
-  lua_setiuservalue(L, -2, 1);
+  for (int i = CLASSES; i <= KEPT; i++) {
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, i);
+  }
+  lua_getiuservalue(L, -1, TEXTS);
+  lua_pushliteral(L, "__gc");
+  lua_rawseti(L, -2, 0);
+  lua_pop(L, 1);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, collect);
   lua_setfield(L, -2, "__gc");
@@ -47,27 +55,21 @@ struct names *value_names(lua_State *L) {
   return names;
 }
 
-// Pushes the table of classes by name.
-static void push_classes(lua_State *L) {
+// Pushes one of the tables kept with the names.
+static void push_kept(lua_State *L, int table) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
-  lua_getiuservalue(L, -1, 1);
+  lua_getiuservalue(L, -1, table);
   lua_replace(L, -2);
 }
 
-// Pushes what `name` is loaded as; returns its type.
-static int push_loaded(lua_State *L, const char *name, size_t len) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_pushlstring(L, name, len);
+// Replaces the key at the top of the stack by what the table below it holds, and that table.
+static int replace_by_field(lua_State *L) {
   int type = lua_rawget(L, -2);
   lua_replace(L, -2);
   return type;
 }
 
 // --- the map -----------------------------------------------------------------------------------
-
-static const char *text_at(const struct names *names, uint32_t place) {
-  return (const char *)names->text.data + place;
-}
 
 // How far to look down on a module's name: Lua's own first, then heddle's, then the user's.
 static int rank(const char *module) {
@@ -80,8 +82,8 @@ static int rank(const char *module) {
 
 // Is module a, field b the better name than that of an entry? So that every interpreter and every
 // build of the map chooses alike.
-static bool is_better(const struct names *names, const struct name *entry, const char *module) {
-  const char *other = text_at(names, entry->first);
+static bool is_better(const struct name *entry, const char *module) {
+  const char *other = entry->first.bytes;
   int difference = rank(module) - rank(other);
   if (difference == 0) difference = (int)strlen(module) - (int)strlen(other);
   if (difference == 0) difference = strcmp(module, other);
@@ -106,14 +108,16 @@ static void make_room(lua_State *L, struct names *names) {
   names->mask = size - 1;
 }
 
-// Appends the string at idx, with a zero behind it; returns where it begins.
-static uint32_t keep_text(lua_State *L, struct names *names, int idx, uint32_t *length) {
-  size_t len, place = names->text.len;
-  const char *text = lua_tolstring(L, idx, &len);
-  if (place + len + 1 > UINT32_MAX || !buffer_append(&names->text, text, len + 1))
-    luaL_error(L, "not enough memory");
-  *length = (uint32_t)len;
-  return (uint32_t)place;
+// Keeps the string at idx.
+static struct name_text keep_text(lua_State *L, struct names *names, int idx) {
+  struct name_text text = {.at = ++names->texts};
+  text.bytes = lua_tolstring(L, idx, &text.len);
+  lua_pushvalue(L, idx);
+  push_kept(L, TEXTS);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, text.at);
+  lua_pop(L, 1);
+  return text;
 }
 
 // Enters the object at the top of the stack under the names at the indices first and second (0:
@@ -128,11 +132,11 @@ static void enter(lua_State *L, struct names *names, enum name_kind kind, int fi
   if (entry->kind == 0)
     names->count++;
   else if ((entry->kind != NAME_CLASS || kind == NAME_CLASS) &&
-           !is_better(names, entry, lua_tostring(L, first)))
+           !is_better(entry, lua_tostring(L, first)))
     return;
   struct name fresh = {.object = object, .kind = kind};
-  fresh.first = keep_text(L, names, first, &fresh.first_length);
-  if (second) fresh.second = keep_text(L, names, second, &fresh.second_length);
+  fresh.first = keep_text(L, names, first);
+  if (second) fresh.second = keep_text(L, names, second);
   *entry = fresh;
 }
 
@@ -159,7 +163,7 @@ static void enter_modules(lua_State *L, struct names *names) {
 }
 
 static void enter_classes(lua_State *L, struct names *names) {
-  push_classes(L);
+  push_kept(L, CLASSES);
   int classes = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, classes); lua_pop(L, 1))
     enter(L, names, NAME_CLASS, classes + 1, 0);
@@ -171,7 +175,7 @@ void value_names_refresh(lua_State *L, struct names *names) {
   luaL_checkstack(L, 12, NULL);
   names->fresh = false;
   names->count = 0;
-  names->text.len = 0;
+  names->texts = 0;
   if (names->slots) memset(names->slots, 0, (names->mask + 1) * sizeof *names->slots);
   make_room(L, names);
   enter_classes(L, names);
@@ -179,15 +183,32 @@ void value_names_refresh(lua_State *L, struct names *names) {
   names->fresh = true;
 }
 
-// Does the name still lead to the object at the top of the stack?
-bool value_names_holds(lua_State *L, struct names *names, const struct name *name) {
-  const char *first = text_at(names, name->first);
-  if (name->kind == NAME_CLASS) {
-    value_push_class(L, first, name->first_length);
-  } else if (push_loaded(L, first, name->first_length) == LUA_TTABLE && name->kind == NAME_FIELD) {
-    lua_pushlstring(L, text_at(names, name->second), name->second_length);
-    lua_rawget(L, -2);
-    lua_replace(L, -2);
+static void push_text(lua_State *L, const struct name_text *text) {
+  push_kept(L, TEXTS);
+  lua_rawgeti(L, -1, text->at);
+  lua_replace(L, -2);
+}
+
+// Has the metatable at the top of the stack a finalizer? Makes nothing that could start the
+// collector.
+bool value_has_finalizer(lua_State *L) {
+  push_text(L, &(struct name_text){.at = 0});
+  bool has = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 1);
+  return has;
+}
+
+// Does the name still lead to the object at the top of the stack? Makes nothing that could start
+// the collector.
+bool value_names_holds(lua_State *L, const struct name *name) {
+  if (name->kind == NAME_CLASS)
+    push_kept(L, CLASSES);
+  else
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  push_text(L, &name->first);
+  if (replace_by_field(L) == LUA_TTABLE && name->kind == NAME_FIELD) {
+    push_text(L, &name->second);
+    replace_by_field(L);
   }
   bool holds = lua_rawequal(L, -1, -2);
   lua_pop(L, 1);
@@ -202,7 +223,7 @@ const struct name *value_names_of_top(lua_State *L, struct names *names) {
     value_names_refresh(L, names);
     name = value_name_of(names, lua_topointer(L, -1));
   }
-  return name && value_names_holds(L, names, name) ? name : NULL;
+  return name && value_names_holds(L, name) ? name : NULL;
 }
 
 // --- what a name means here --------------------------------------------------------------------
@@ -211,8 +232,7 @@ const struct name *value_names_of_top(lua_State *L, struct names *names) {
 static void require(lua_State *L, const char *name, size_t len) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
   lua_pushliteral(L, "require");
-  lua_rawget(L, -2);
-  lua_replace(L, -2);
+  replace_by_field(L);
   lua_pushlstring(L, name, len);
   lua_call(L, 1, 1);
 }
@@ -220,7 +240,9 @@ static void require(lua_State *L, const char *name, size_t len) {
 // Pushes a module, which is loaded when it is not there yet. name: checked, see wire.h. Raises what
 // `require` raises.
 void value_push_module(lua_State *L, const char *name, size_t len) {
-  if (push_loaded(L, name, len) == LUA_TNIL) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushlstring(L, name, len);
+  if (replace_by_field(L) == LUA_TNIL) {
     lua_pop(L, 1);
     require(L, name, len);
   }
@@ -251,11 +273,9 @@ void value_push_field(lua_State *L, const char *name, size_t len) {
 
 // Pushes the metatable registered under a name, or nil. Returns whether there is one.
 bool value_push_class(lua_State *L, const char *name, size_t len) {
-  push_classes(L);
+  push_kept(L, CLASSES);
   lua_pushlstring(L, name, len);
-  bool known = lua_rawget(L, -2) == LUA_TTABLE;
-  lua_replace(L, -2);
-  return known;
+  return replace_by_field(L) == LUA_TTABLE;
 }
 
 // Registers the table at the index `metatable` as the class whose name stands at the index `name`,
@@ -263,10 +283,13 @@ bool value_push_class(lua_State *L, const char *name, size_t len) {
 void value_set_class(lua_State *L, int name, int metatable) {
   name = lua_absindex(L, name);
   metatable = lua_absindex(L, metatable);
-  push_classes(L);
+  push_kept(L, CLASSES);
   lua_pushvalue(L, name);
   lua_pushvalue(L, metatable);
   lua_rawset(L, -3);
   lua_pop(L, 1);
   value_names(L)->fresh = false;
 }
+
+// To be told when a module was loaded, or the functions of one were changed.
+void value_modules_changed(lua_State *L) { value_names(L)->fresh = false; }

@@ -1,7 +1,8 @@
 // What crosses by name: loaded modules, their functions, registered classes; and with it all that
 // the room keeps per interpreter. The map from addresses to names is built when first needed, and
 // again after modules changed; it holds addresses only, so what it says is verified before use.
-// Stands on seen.h's hash, base/buffer and Lua.
+// Stands on
+// seen.h's hash and Lua.
 #ifndef HEDDLE_VALUE_NAMES_H
 #define HEDDLE_VALUE_NAMES_H
 
@@ -10,18 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "value/seen.h"
 
 struct encoder;
 
 enum name_kind { NAME_MODULE = 1, NAME_FIELD, NAME_CLASS };
 
+struct name_text {
+  const char *bytes; // of a Lua string, which a table of the room keeps alive
+  size_t len;
+  lua_Integer at; // its place in that table
+};
+
 struct name {
   const void *object;
-  uint32_t first, second;               // where in `text` the module or class, the field begins
-  uint32_t first_length, second_length; // their lengths
-  enum name_kind kind;                  // 0: the slot is free
+  struct name_text first, second; // module or class, field
+  enum name_kind kind;            // 0: the slot is free
 };
 
 struct names {
@@ -29,13 +34,14 @@ struct names {
   bool fresh;          // nothing changed since the map was built
   uint32_t count, mask;
   struct name *slots;
-  struct buffer text;    // all names, one after the other
+  lua_Integer texts;     // how many strings are kept alive
   struct encoder *spare; // the encoder's memory between two messages
 };
 
 struct names *value_names(lua_State *L);
 void value_names_refresh(lua_State *L, struct names *names);
-bool value_names_holds(lua_State *L, struct names *names, const struct name *name);
+bool value_names_holds(lua_State *L, const struct name *name);
+bool value_has_finalizer(lua_State *L);
 const struct name *value_names_of_top(lua_State *L, struct names *names);
 
 void value_push_module(lua_State *L, const char *name, size_t len);

@@ -33,6 +33,7 @@ void value_set_key(const unsigned char key[16]);
 
 // Once per interpreter, before anything else below.
 void value_open(lua_State *L);
+void value_modules_changed(lua_State *L);
 
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out);
 int value_decode(lua_State *L, const void *bytes, size_t len);

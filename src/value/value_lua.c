@@ -68,7 +68,7 @@ static int f_class(lua_State *L) {
 
 // modules_changed(): what is loaded, or a module's functions, may have changed.
 static int f_modules_changed(lua_State *L) {
-  value_names(L)->fresh = false;
+  value_modules_changed(L);
   return 0;
 }
 
