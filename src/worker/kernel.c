@@ -1,5 +1,7 @@
 #include "worker/kernel.h"
 
+#include "worker/worker.h"
+
 #include <dlfcn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -56,7 +58,7 @@ static int find_all(void *library) {
 static void free_context(void *held) { crypto.context_free(held); }
 
 /* Opens libcrypto and fetches the algorithm; no configuration file is read. */
-static void open_library(void) {
+static void find_sha3(void) {
   void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     complain("can't open " LIBRARY " (Debian: apt install libssl3)", dlerror());
@@ -69,6 +71,13 @@ static void open_library(void) {
     complain(LIBRARY, "it has no SHA3-512");
   else if (pthread_key_create(&leaver, free_context) != 0)
     complain(LIBRARY, "no thread key left");
+}
+
+/* A fork meanwhile would leave the locks of the loader and of OpenSSL held in the child. */
+static void open_library(void) {
+  gate_enter();
+  find_sha3();
+  gate_leave();
 }
 
 /* Opens what SHA-3 needs, once per process.

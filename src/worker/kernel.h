@@ -1,7 +1,7 @@
 /* The job kernels: what a CPU-bound job does while it counts as work. SHA3-512 is OpenSSL's, whose
    libcrypto is opened on first use, so that a program which never hashes does not pay for it;
    spinning counts this thread's CPU seconds. Every function may run on any OS thread and none of
-   them needs Lua or its lock. Stands on the C library, pthreads and libcrypto. */
+   them needs Lua or its lock. Stands on pthreads, libcrypto and the room's gate. */
 #ifndef HEDDLE_WORKER_KERNEL_H
 #define HEDDLE_WORKER_KERNEL_H
 
