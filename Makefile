@@ -119,7 +119,7 @@ fuzz: deps-test build/fuzz/codec  ## damaged messages for the codec; SECONDS=20
 	@build/fuzz/codec -max_total_time=$(or $(SECONDS),20) -max_len=4096 -timeout=5 -rss_limit_mb=1024 \
 	  -artifact_prefix=build/fuzz/ -verbosity=0 -print_final_stats=1 build/fuzz/corpus \
 	  >build/fuzz/log 2>&1 || { cat build/fuzz/log; exit 1; }
-	@grep stat::number build/fuzz/log
+	@grep -a stat::number build/fuzz/log
 
 build/fuzz/codec: $(FUZZED) $(wildcard src/base/*.h src/value/*.h) build/config.mk
 	@mkdir -p $(@D)
