@@ -1,0 +1,64 @@
+-- What every program and worker begins and ends with: called by the host, not by scripts.
+local worker = require "heddle.native.worker"
+
+local boot = {}
+
+local GRACE = 2 -- seconds that daemons get to clean up
+
+
+local function stop(handle)
+  if worker.model_of(handle) == "process" then handle:kill() else handle:cancel { hard = true } end
+end
+
+
+-- Waits for the workers that this interpreter started and has to wait for, then stops its daemons.
+function boot.close_workers()
+  local again = true
+  while again do
+    again = false
+    for _, handle in ipairs(worker.live()) do
+      if not worker.is_daemon(handle) then
+        again = true
+        handle:join()
+      end
+    end
+  end
+  local daemons = worker.live()
+  for _, handle in ipairs(daemons) do stop(handle) end
+  for _, handle in ipairs(daemons) do handle:join(GRACE) end
+end
+
+
+-- After Ctrl-C: every worker is asked to stop, then made to.
+local function stop_all()
+  local live = worker.live()
+  for _, handle in ipairs(live) do handle:cancel() end
+  for _, handle in ipairs(live) do
+    if not handle:join(0.5) then stop(handle) end
+  end
+  for _, handle in ipairs(live) do handle:join(GRACE) end
+end
+
+
+local function interrupted(err)
+  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
+end
+
+
+-- The main task: runs the command line, waits for what it started, returns the exit status.
+function boot.main(argv)
+  local ok, status = xpcall(require("heddle.cli").main, function(err)
+    return interrupted(err) and err or debug.traceback(tostring(err), 2)
+  end, argv)
+  if not ok and not interrupted(status) then io.stderr:write("heddle: ", status, "\n") end
+  if not ok then status = interrupted(status) and 130 or 1 end
+  local closed, why = true, nil
+  if status ~= 130 then closed, why = pcall(boot.close_workers) end
+  if not closed and interrupted(why) then status = 130 end
+  if status == 130 then stop_all() end
+  worker.report_unread()
+  return status
+end
+
+
+return boot

@@ -1,0 +1,51 @@
+-- heddle: the same program as coroutines, threads, isolates and processes.
+local task = require "heddle.native.task"
+
+local heddle = {
+  now = task.now,
+  sleep = task.sleep,
+  yield = task.yield,
+  spawn = task.start,
+}
+
+
+local models = {
+  task = "task", tasks = "task", coroutine = "task", coroutines = "task",
+  thread = "thread", threads = "thread",
+  isolate = "isolate", isolates = "isolate",
+  process = "process", processes = "process",
+}
+
+
+---The module of a model.
+---@param name string singular or plural: "threads", "isolate", "task" …
+---@return table
+function heddle.model(name)
+  local found = models[name]
+  if not found then
+    error(("heddle.model: name: coroutines, threads, isolates or processes expected, got %s [unknown-model]")
+      :format(tostring(name)), 2)
+  end
+  return require("heddle." .. found)
+end
+
+
+-- The rest is loaded when it is first used: most workers need none of it.
+local later = {
+  CANCELLED = function() return task.cancelled() end,
+  class = function() return require("heddle.native.value").class end,
+  cores = function() return require("heddle.native.worker").cores end,
+  input = function() return require("heddle.input") end,
+  rng = function() return require("heddle.rng").new end,
+  seed = function() return require("heddle.native.worker").seed end,
+}
+
+return setmetatable(heddle, {
+  __index = function(_, key)
+    local load_it = later[key]
+    if not load_it then return nil end
+    local value = load_it()
+    rawset(heddle, key, value)
+    return value
+  end,
+})

@@ -1,0 +1,97 @@
+-- Queues: heddle.queue.
+local native = require "heddle.native.queue"
+local now = require("heddle.native.task").now
+
+local queue = {}
+local methods = native.methods
+
+
+local function misuse(code, text, ...)
+  error(text:format(...) .. " [" .. code .. "]", 3)
+end
+
+
+local known = { shared = "boolean", name = "string" }
+
+local function check_options(function_name, options)
+  if type(options) ~= "table" then
+    misuse("bad-argument", "%s: options: a table expected, got %s", function_name, type(options))
+  end
+  for key, value in pairs(options) do
+    if not known[key] then
+      misuse("unknown-option", "%s: options: unknown option '%s' (there are: name, shared)", function_name, tostring(key))
+    elseif type(value) ~= known[key] then
+      misuse("bad-option", "%s: %s: a %s expected, got %s", function_name, key, known[key], type(value))
+    end
+  end
+end
+
+
+---A queue: first in, first out.
+---@param maxsize? integer its limit; 0 (the default): none
+---@param options? {shared?: boolean, name?: string} shared: its items are copies from the start
+---@return table
+function queue.new(maxsize, options)
+  if type(maxsize) == "table" and options == nil then maxsize, options = nil, maxsize end
+  if maxsize ~= nil and (math.type(maxsize) ~= "integer" or maxsize < 0) then
+    misuse("bad-argument", "queue.new: maxsize: a whole number >= 0 expected, got %s", tostring(maxsize))
+  end
+  if options ~= nil then check_options("queue.new", options) end
+  local q = native.new(maxsize, options and options.shared)
+  if options and options.name then q.name = options.name end
+  return q
+end
+
+
+local function deadline(function_name, timeout)
+  if timeout == nil then return nil end
+  if type(timeout) ~= "number" or not (timeout >= 0) then
+    misuse("bad-time", "%s: timeout: a number of seconds >= 0 expected, got %s", function_name, tostring(timeout))
+  end
+  return now() + timeout
+end
+
+
+local function left(limit)
+  return limit and math.max(0, limit - now())
+end
+
+
+---Puts the items of a list, in order.
+---@param list table
+---@param timeout? number seconds for all of them
+---@return integer put, string? reason how many went in; why not all: "timeout" or "closed"
+function methods:put_many(list, timeout)
+  if type(list) ~= "table" then
+    misuse("bad-argument", "queue:put_many: list: a table expected, got %s", type(list))
+  end
+  local limit = deadline("queue:put_many", timeout)
+  for i = 1, #list do
+    local ok, why = self:put(list[i], left(limit))
+    if not ok then return i - 1, why end
+  end
+  return #list
+end
+
+
+---Waits for one item, then takes what there is.
+---@param max integer at most so many
+---@param timeout? number seconds
+---@return table? list, string? reason
+function methods:get_many(max, timeout)
+  if math.type(max) ~= "integer" or max < 1 then
+    misuse("bad-argument", "queue:get_many: max: a whole number >= 1 expected, got %s", tostring(max))
+  end
+  local first, why = self:get(timeout)
+  if first == nil then return nil, why end
+  local list = { first }
+  while #list < max do
+    local item = self:try_get()
+    if item == nil then break end
+    list[#list + 1] = item
+  end
+  return list
+end
+
+
+return queue

@@ -1,0 +1,6 @@
+-- Locks and what stands on them: heddle.sync.
+local native = require "heddle.native.sync"
+
+return {
+  lock = native.lock,
+}

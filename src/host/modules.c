@@ -1,0 +1,79 @@
+#include "host/modules.h"
+
+#include "host/embedded.h"
+#include "host/output_lua.h"
+#include "loop/coroutine_lua.h"
+#include "loop/task.h"
+#include "value/value.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <string.h>
+
+int luaopen_heddle_native_host(lua_State *L);
+int luaopen_heddle_native_queue(lua_State *L);
+int luaopen_heddle_native_rng(lua_State *L);
+int luaopen_heddle_native_sync(lua_State *L);
+int luaopen_heddle_native_task(lua_State *L);
+int luaopen_heddle_native_value(lua_State *L);
+int luaopen_heddle_native_work(lua_State *L);
+int luaopen_heddle_native_worker(lua_State *L);
+
+// Modules in C; the library in Lua stands on them.
+static const luaL_Reg natives[] = {
+    {"heddle.native.host", luaopen_heddle_native_host},
+    {"heddle.native.queue", luaopen_heddle_native_queue},
+    {"heddle.native.rng", luaopen_heddle_native_rng},
+    {"heddle.native.sync", luaopen_heddle_native_sync},
+    {"heddle.native.task", luaopen_heddle_native_task},
+    {"heddle.native.value", luaopen_heddle_native_value},
+    {"heddle.native.work", luaopen_heddle_native_work},
+    {"heddle.native.worker", luaopen_heddle_native_worker},
+    {NULL, NULL},
+};
+
+static int load_embedded(lua_State *L, const struct host_embedded *module) {
+  if (luaL_loadbufferx(L, (const char *)module->bytes, module->size, module->name, "b") != LUA_OK)
+    return lua_error(L);
+  lua_pushliteral(L, ":embedded:");
+  return 2;
+}
+
+// A searcher of `package`: modules in C by their openers, modules in Lua from the executable.
+static int search(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  value_modules_changed(L);
+  if (strncmp(name, "heddle", 6) != 0) return 0;
+  for (const luaL_Reg *m = natives; m->name; m++) {
+    if (strcmp(m->name, name) != 0) continue;
+    lua_pushcfunction(L, m->func);
+    lua_pushliteral(L, ":native:");
+    return 2;
+  }
+  for (const struct host_embedded *m = host_embedded; m->name; m++)
+    if (strcmp(m->name, name) == 0) return load_embedded(L, m);
+  lua_pushfstring(L, "no module '%s' in heddle", name);
+  return 1;
+}
+
+static void add_searcher(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchers");
+  for (lua_Integer i = luaL_len(L, -1); i >= 1; i--) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushcfunction(L, search);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 2);
+}
+
+// Opens Lua's libraries and the engine's in a new interpreter. Raises on lack of memory.
+void modules_open(lua_State *L) {
+  luaL_openlibs(L);
+  task_open(L);
+  coroutine_open(L);
+  value_open(L);
+  output_open(L);
+  add_searcher(L);
+}

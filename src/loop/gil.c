@@ -1,0 +1,241 @@
+#include "loop/gil.h"
+
+#include "base/clock.h"
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SIGNAL_SWITCH (SIGRTMIN + 3)
+#define SIGNAL_LOOK (SIGRTMIN + 4)
+
+static const int64_t SLOWEST_REPEAT = 50000000;
+static const int64_t FORCED_WAIT = 5000000;
+
+_Thread_local struct lua_State *volatile gil_running;
+_Thread_local volatile sig_atomic_t gil_wants_switch, gil_wants_look;
+static _Thread_local volatile sig_atomic_t setting_hook;
+static void (*look_at_requests)(struct lua_State *co);
+
+_Static_assert(sizeof(struct gil_extra) <= LUA_EXTRASPACE, "a coroutine's own record fits");
+
+// The engine's record in a coroutine's extra space.
+struct gil_extra *gil_extra(lua_State *co) { return lua_getextraspace(co); }
+
+static void user_hook(lua_State *L, lua_Debug *ar) {
+  static const char *const names[] = {"call", "return", "line", "count", "tail call"};
+  lua_getfield(L, LUA_REGISTRYINDEX, "heddle.hooks");
+  lua_pushthread(L);
+  if (lua_istable(L, -2) && lua_rawget(L, -2) == LUA_TFUNCTION) {
+    lua_pushstring(L, names[ar->event]);
+    if (ar->currentline >= 0)
+      lua_pushinteger(L, ar->currentline);
+    else
+      lua_pushnil(L);
+    lua_call(L, 2, 0);
+  }
+}
+
+static bool somebody_waits(void) {
+#ifdef HEDDLE_TSAN // signals come late there: look without being asked
+  return loop_self && loop_self->interp->gil.waiting > 0;
+#else
+  return false;
+#endif
+}
+
+static void master_hook(lua_State *L, lua_Debug *ar);
+
+static void set_hook(lua_State *co) {
+  struct gil_extra *extra = gil_extra(co);
+#ifdef HEDDLE_TSAN
+  lua_sethook(co, master_hook, extra->mask | LUA_MASKCOUNT, extra->count ? extra->count : 1000);
+#else
+  lua_sethook(co, extra->mask ? master_hook : NULL, extra->mask, extra->count);
+#endif
+}
+
+// The one hook of the engine: serves what the thread was asked, then the user's own hook.
+static void master_hook(lua_State *L, lua_Debug *ar) {
+  struct gil_extra *extra = gil_extra(L);
+  bool stopped = loop_self && loop_self->current && loop_self->current->hard;
+  bool asked = gil_wanted() || stopped || somebody_waits();
+  if (asked) {
+    set_hook(L);
+    if (stopped)
+      gil_wants_look = 1;
+    else if (!gil_wanted())
+      gil_wants_switch = 1;
+    gil_serve(L);
+  } else if (extra->mask == 0) {
+    set_hook(L);
+    return;
+  }
+  if (asked && ar->event == LUA_HOOKCOUNT && extra->count != 1) return;
+  int bit = ar->event == LUA_HOOKTAILCALL ? LUA_MASKCALL : 1 << ar->event;
+  if (!(extra->mask & bit)) return;
+  int top = lua_gettop(L);
+  lua_getinfo(L, "l", ar);
+  user_hook(L, ar);
+  lua_settop(L, top);
+}
+
+// Makes the coroutine stop at its next instruction. Safe in a signal handler.
+void gil_arm(lua_State *co) {
+  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, 1);
+}
+
+// Lets a coroutine run that many instructions before it is made to look again.
+void gil_budget(lua_State *co, int instructions) {
+  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, instructions);
+}
+
+// Sets the user's own hook of a coroutine; mask 0: none. What it calls is kept in the registry.
+void gil_set_user_hook(lua_State *co, int mask, int count) {
+  setting_hook = 1;
+  atomic_signal_fence(memory_order_seq_cst);
+  gil_extra(co)->mask = (uint8_t)mask;
+  gil_extra(co)->count = mask & LUA_MASKCOUNT ? count : 0;
+  set_hook(co);
+  atomic_signal_fence(memory_order_seq_cst);
+  setting_hook = 0;
+  if (gil_wanted()) gil_arm(co);
+}
+
+// A new coroutine with no hook and a clear record; pushes it.
+lua_State *gil_new_coroutine(lua_State *L) {
+  lua_State *co = lua_newthread(L);
+  memset(gil_extra(co), 0, sizeof(struct gil_extra));
+  set_hook(co);
+  return co;
+}
+
+static void on_signal(int signal) {
+  int saved = errno;
+  if (signal == SIGNAL_SWITCH)
+    gil_wants_switch = 1;
+  else
+    gil_wants_look = 1;
+  lua_State *co = gil_running;
+  if (co && !setting_hook) gil_arm(co);
+  errno = saved;
+}
+
+// Installs the handlers of the signals by which threads are asked to give way. Once per process.
+void gil_install_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigaction(SIGNAL_SWITCH, &action, NULL);
+  sigaction(SIGNAL_LOOK, &action, NULL);
+}
+
+// Makes the thread `tid` of this process look at its loop's requests at its next instruction.
+void gil_ask_to_look(int tid) { syscall(SYS_tgkill, getpid(), tid, SIGNAL_LOOK); }
+
+// Hands over what is to be done when a running coroutine has been made to look; it may raise.
+void gil_set_look(void (*look)(lua_State *co)) { look_at_requests = look; }
+
+// Does what this thread was asked, while `co` runs: gives the GIL up and takes it again, looks at requests.
+void gil_serve(lua_State *co) {
+  struct loop *loop = loop_self;
+  if (gil_wants_switch && loop) {
+    gil_wants_switch = 0;
+    gil_running = NULL;
+    gil_release(&loop->interp->gil, true);
+    gil_take(&loop->interp->gil);
+    gil_running = co;
+  }
+  if (gil_wants_look && look_at_requests) {
+    gil_wants_look = 0;
+    look_at_requests(co);
+  }
+}
+
+// A GIL that nobody holds, with CPython's switch interval.
+void gil_init(struct gil *gil) {
+  pthread_condattr_t monotonic;
+  int64_t interval = gil->interval ? gil->interval : 5000000;
+  *gil = (struct gil){.interval = interval};
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_mutex_init(&gil->mutex, NULL);
+  pthread_cond_init(&gil->free, &monotonic);
+  pthread_cond_init(&gil->taken, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+}
+
+static bool wait_until(pthread_cond_t *cond, struct gil *gil, int64_t moment) {
+  struct timespec t = {moment / 1000000000, moment % 1000000000};
+  return pthread_cond_timedwait(cond, &gil->mutex, &t) != ETIMEDOUT;
+}
+
+// Waits for the GIL to be free, asking its holder to give way each time nothing moved for the interval.
+static void wait_for_turn(struct gil *gil) {
+  int64_t pause = gil->interval, start = clock_now();
+  uint64_t turns = gil->turns;
+  gil->waiting++;
+  while (gil->held) {
+    if (turns != gil->turns) {
+      turns = gil->turns;
+      pause = gil->interval;
+    }
+    if (wait_until(&gil->free, gil, clock_now() + pause) || !gil->held) continue;
+    if (turns != gil->turns) continue;
+    pthread_kill(gil->holder, SIGNAL_SWITCH);
+    if (pause < SLOWEST_REPEAT) pause *= 2;
+  }
+  gil->waiting--;
+  int64_t waited = clock_now() - start;
+  gil->figures.wait += waited;
+  if (loop_self) loop_self->figures.wait += waited;
+}
+
+// Takes the GIL for this thread.
+void gil_take(struct gil *gil) {
+  pthread_mutex_lock(&gil->mutex);
+  if (gil->held) wait_for_turn(gil);
+  gil->held = true;
+  gil->holder = pthread_self();
+  gil->turns++;
+  gil->since = clock_now();
+  if (gil->last != loop_self) {
+    gil->last = loop_self;
+    gil->figures.switches++;
+    if (loop_self) loop_self->figures.switches++;
+  }
+  pthread_cond_broadcast(&gil->taken);
+  pthread_mutex_unlock(&gil->mutex);
+}
+
+// Gives the GIL up. `forced`: returns only when another thread has taken it (or nobody waits any more).
+void gil_release(struct gil *gil, bool forced) {
+  pthread_mutex_lock(&gil->mutex);
+  int64_t held = clock_now() - gil->since;
+  gil->figures.held += held;
+  if (loop_self) loop_self->figures.held += held;
+  gil->held = false;
+  gil_wants_switch = 0;
+  uint64_t turns = gil->turns;
+  if (gil->waiting) pthread_cond_signal(&gil->free);
+  if (forced && gil->waiting) {
+    gil->figures.forced++;
+    if (loop_self) loop_self->figures.forced++;
+    int64_t limit = clock_now() + FORCED_WAIT;
+    while (gil->turns == turns && gil->waiting && wait_until(&gil->taken, gil, limit)) {
+    }
+  }
+  pthread_mutex_unlock(&gil->mutex);
+}
+
+// Gives this thread's GIL up for C work that needs no Lua; does nothing outside a loop.
+void loop_gil_release(void) {
+  if (loop_self) loop_leave(loop_self);
+}
+
+// Takes it again.
+void loop_gil_acquire(void) {
+  if (loop_self) loop_enter(loop_self);
+}

@@ -1,0 +1,129 @@
+#include "loop/handle_lua.h"
+
+#include "loop/misuse_lua.h"
+#include "loop/task.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static bool is_known(const char *key, const char *const *known) {
+  for (; *known; known++)
+    if (strcmp(key, *known) == 0) return true;
+  return false;
+}
+
+static void check_keys(lua_State *L, const char *function, const char *const *known) {
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+    if (key && is_known(key, known)) continue;
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (const char *const *k = known; *k; k++) {
+      if (k != known) luaL_addstring(&b, ", ");
+      luaL_addstring(&b, *k);
+    }
+    luaL_pushresult(&b);
+    loop_misuse(L, "unknown-option", "%s: options: unknown option '%s' (there are: %s)", function,
+                key ? key : luaL_typename(L, -3), lua_tostring(L, -1));
+  }
+}
+
+// Sorts out `([options,] fn, ...)`: leaves the options table (or nil) at 1, the function at 2, its arguments after it.
+// Returns how many arguments there are. `known` lists the option keys, ended by NULL.
+int handle_split(lua_State *L, const char *function, const char *const *known) {
+  if (lua_istable(L, 1) && lua_isfunction(L, 2)) {
+    check_keys(L, function, known);
+  } else {
+    lua_pushnil(L);
+    lua_insert(L, 1);
+  }
+  if (!lua_isfunction(L, 2))
+    loop_misuse(L, "bad-argument", "%s: fn: a function expected, got %s", function, loop_typename(L, 2));
+  return lua_gettop(L) - 2;
+}
+
+// Reads a yes-or-no option of the table at 1; false if it is not given.
+bool handle_option_flag(lua_State *L, const char *function, const char *key) {
+  if (lua_isnil(L, 1)) return false;
+  int type = lua_getfield(L, 1, key);
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    loop_misuse(L, "bad-option", "%s: %s: true or false expected, got %s", function, key, loop_typename(L, -1));
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+// Pushes the option `name` of the table at 1, or nil. Returns whether it is given.
+bool handle_option_name(lua_State *L, const char *function) {
+  if (lua_isnil(L, 1)) {
+    lua_pushnil(L);
+    return false;
+  }
+  int type = lua_getfield(L, 1, "name");
+  if (type != LUA_TNIL && type != LUA_TSTRING)
+    loop_misuse(L, "bad-option", "%s: name: a string expected, got %s", function, loop_typename(L, -1));
+  return type == LUA_TSTRING;
+}
+
+// Where the running function was called: pushes the Lua function that called (or nil), returns its line. Cheap: the
+// text is made by handle_push_place when it is wanted.
+int handle_started_at(lua_State *L) {
+  lua_Debug ar;
+  if (!lua_getstack(L, 1, &ar)) {
+    lua_pushnil(L);
+    return 0;
+  }
+  lua_getinfo(L, "lf", &ar);
+  return ar.currentline;
+}
+
+// Replaces the function on top of the stack by `file:line` (or "?").
+void handle_push_place(lua_State *L, int line) {
+  lua_Debug ar;
+  if (!lua_isfunction(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "?");
+    return;
+  }
+  lua_getinfo(L, ">S", &ar);
+  lua_pushfstring(L, "%s:%d", ar.short_src, line);
+}
+
+// With [error][traceback or nil] on top: raises the error, a string with its traceback added.
+int handle_raise(lua_State *L, const char *kind) {
+  (void)kind;
+  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+    lua_pop(L, 1);
+    return lua_error(L);
+  }
+  lua_pushliteral(L, "\n");
+  lua_insert(L, -2);
+  lua_concat(L, 3);
+  return lua_error(L);
+}
+
+// With [name][error][traceback or nil] on top: replaces them by the report of an error nobody asked for.
+void handle_push_report(lua_State *L, const char *kind) {
+  const char *message = luaL_tolstring(L, -2, NULL);
+  const char *trace = lua_isstring(L, -2) ? lua_tostring(L, -2) : "";
+  lua_pushfstring(L, "heddle: %s %s failed, and nobody asked for its result: %s\n%s%s", kind,
+                  lua_tostring(L, -4), message, trace, *trace ? "\n" : "");
+  lua_replace(L, -5);
+  lua_pop(L, 3);
+}
+
+// Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to them.
+void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index) {
+  luaL_getmetatable(L, meta);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    luaL_newmetatable(L, meta);
+  }
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "methods");
+  lua_pushcclosure(L, index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,19 @@
+// What the handles of all models have in common on their way to Lua: options, the place of the start, error texts.
+// Stands on: task, Lua.
+#ifndef HEDDLE_LOOP_HANDLE_LUA_H
+#define HEDDLE_LOOP_HANDLE_LUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+int handle_split(lua_State *L, const char *function, const char *const *known);
+bool handle_option_flag(lua_State *L, const char *function, const char *key);
+bool handle_option_name(lua_State *L, const char *function);
+int handle_started_at(lua_State *L);
+void handle_push_place(lua_State *L, int line);
+int handle_raise(lua_State *L, const char *kind);
+void handle_push_report(lua_State *L, const char *kind);
+void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index);
+
+#endif

@@ -1,0 +1,92 @@
+#include "base/clock.h"
+#include "base/cores.h"
+#include "base/futex.h"
+#include "base/program.h"
+#include "loop/loop.h"
+#include "loop/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MOST_SPINS = 4000, LEAST_SPINS = 40 };
+
+static void (*find_deadlock)(void);
+
+// Hands over the check for a deadlock: called by a loop that is about to sleep with nothing but a ring to wake it.
+void loop_set_deadlock_report(void (*report)(void)) { find_deadlock = report; }
+
+static bool something_came(const struct program_seat *seat) {
+  return atomic_load_explicit(&seat->inbox, memory_order_relaxed) ||
+         atomic_load_explicit(&seat->attention, memory_order_relaxed);
+}
+
+// A waker on another core is often only a microsecond away, and waking from sleep costs twenty: spins a little while
+// that has paid lately. Never with fewer cores than would have to work.
+static bool spin(struct loop *loop, const struct program_seat *seat) {
+  if (cores_usable() < 2) return false;
+  for (int i = 0; i < loop->spins; i++) {
+    if (something_came(seat)) {
+      if (loop->spins < MOST_SPINS) loop->spins *= 2;
+      return true;
+    }
+    cores_pause();
+  }
+  loop->spins = loop->spins / 2 < LEAST_SPINS ? LEAST_SPINS : loop->spins / 2;
+  return something_came(seat);
+}
+
+static bool need_pipe(struct loop *loop) {
+  if (loop->bell_pipe[0] >= 0) return true;
+  if (pipe2(loop->bell_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+  program_seat(loop->seat)->bell_fd = loop->bell_pipe[1];
+  return true;
+}
+
+static void poll_fds(struct loop *loop, int64_t deadline) {
+  struct pollfd *fds = loop->fds;
+  fds[loop->fd_count] = (struct pollfd){.fd = loop->bell_pipe[0], .events = POLLIN};
+  int64_t left = deadline - clock_now();
+  struct timespec t = {left / 1000000000, left % 1000000000};
+  if (left < 0) t = (struct timespec){0, 0};
+  ppoll(fds, loop->fd_count + 1, deadline == CLOCK_NEVER ? NULL : &t, NULL);
+  if (fds[loop->fd_count].revents) {
+    char bytes[64];
+    while (read(loop->bell_pipe[0], bytes, sizeof bytes) > 0) {
+    }
+  }
+}
+
+static void wake_fds(struct loop *loop) {
+  for (uint32_t i = loop->fd_count; i-- > 0;)
+    if (loop->fds[i].revents) loop_ready(loop, loop->tasks[loop->fd_tickets[i]]);
+}
+
+static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t deadline) {
+  bool poll = loop->fd_count > 0 && need_pipe(loop);
+  bool hopeless = deadline == CLOCK_NEVER && !poll;
+  uint32_t bell = (poll ? BELL_POLLING : BELL_ASLEEP) | (hopeless ? BELL_HOPELESS : 0);
+  atomic_store(&seat->bell, bell);
+  if (!something_came(seat)) {
+    if (hopeless && find_deadlock) find_deadlock();
+    if (poll)
+      poll_fds(loop, deadline);
+    else
+      futex_wait(&seat->bell, bell, deadline);
+  }
+  atomic_store(&seat->bell, BELL_AWAKE);
+}
+
+// Nothing is ready: gives the GIL up and sleeps until a kick, a request, a descriptor or the next timer.
+void loop_idle(struct loop *loop) {
+  struct program_seat *seat = program_seat(loop->seat);
+  int64_t deadline = timer_next(&loop->timers);
+  task_describe(loop);
+  if (loop->spins == 0) loop->spins = LEAST_SPINS;
+  for (uint32_t i = 0; i < loop->fd_count; i++) loop->fds[i].revents = 0;
+  loop_leave(loop);
+  if (!spin(loop, seat)) sleep_on_bell(loop, seat, deadline);
+  loop_enter(loop);
+  if (loop->fd_count) wake_fds(loop);
+}

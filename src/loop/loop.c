@@ -1,0 +1,240 @@
+#include "loop/loop.h"
+
+#include "base/program.h"
+#include "loop/policy.h"
+#include "loop/task.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Thread_local struct loop *loop_self;
+
+static void (*attend)(struct loop *loop, uint32_t why);
+
+// Hands over what to do when another thread asked for this loop's attention (enum seat_attention).
+void loop_set_attention(void (*function)(struct loop *loop, uint32_t why)) { attend = function; }
+
+// interpreters ----------------------------------------------------------------------------------------------
+
+static void *allocate(void *context, void *block, size_t old, size_t size) {
+  struct interp *interp = context;
+  if (!block) old = 0;
+  if (interp->memory_cap && size > old && interp->memory + size - old > interp->memory_cap) return NULL;
+  if (size == 0) {
+    free(block);
+    interp->memory -= old;
+    return NULL;
+  }
+  void *result = realloc(block, size);
+  if (result) interp->memory += size - old;
+  return result;
+}
+
+static int panic(lua_State *L) {
+  fprintf(stderr, "heddle: unprotected error: %s\n", luaL_tolstring(L, -1, NULL));
+  return 0;
+}
+
+// A new interpreter without libraries, its GIL held by nobody. `memory_cap` in bytes, 0: none. NULL: no memory.
+struct interp *loop_interp_new(size_t memory_cap) {
+  struct interp *interp = calloc(1, sizeof *interp);
+  if (!interp) return NULL;
+  interp->memory_cap = memory_cap;
+  interp->id = atomic_fetch_add(&arena->next_id, 1);
+  interp->main = lua_newstate(allocate, interp);
+  if (!interp->main) {
+    free(interp);
+    return NULL;
+  }
+  lua_atpanic(interp->main, panic);
+  memset(gil_extra(interp->main), 0, LUA_EXTRASPACE);
+  gil_init(&interp->gil);
+  return interp;
+}
+
+// loops -----------------------------------------------------------------------------------------------------
+
+// A loop for this thread in an interpreter whose GIL the caller holds. `seat`: sat on by this thread already.
+// Raises on lack of memory.
+struct loop *loop_new(struct interp *interp, uint32_t seat) {
+  struct loop *loop = calloc(1, sizeof *loop);
+  if (!loop) luaL_error(interp->main, "not enough memory");
+  loop->interp = interp;
+  loop->seat = seat;
+  loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
+  lua_State *L = interp->main;
+  lua_newtable(L);
+  loop->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (interp->loops) {
+    loop->base = gil_new_coroutine(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, loop);
+  } else {
+    loop->base = L; // the first thread of an interpreter works on its main state
+  }
+  loop->next = interp->loops;
+  interp->loops = loop;
+  atomic_fetch_add(&interp->loop_count, 1);
+  loop_self = loop;
+  return loop;
+}
+
+static void unlink_loop(struct loop *loop) {
+  struct interp *interp = loop->interp;
+  struct loop **link = &interp->loops;
+  while (*link != loop) link = &(*link)->next;
+  *link = loop->next;
+  lua_State *L = interp->main;
+  luaL_unref(L, LUA_REGISTRYINDEX, loop->anchor);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, loop);
+  atomic_fetch_sub(&interp->loop_count, 1);
+  if (interp->gil.last == loop) interp->gil.last = NULL;
+}
+
+// Ends a loop and gives the GIL up, which its thread holds. The last one out closes the interpreter.
+void loop_free(struct loop *loop) {
+  struct interp *interp = loop->interp;
+  bool last = interp->loops == loop && !loop->next;
+  if (last)
+    lua_close(interp->main);
+  else
+    unlink_loop(loop);
+  if (loop->bell_pipe[0] >= 0) {
+    close(loop->bell_pipe[0]);
+    close(loop->bell_pipe[1]);
+  }
+  task_drop_all(loop);
+  free(loop->fds);
+  free(loop->fd_tickets);
+  loop_self = NULL;
+  gil_release(&interp->gil, false);
+  free(loop);
+  if (last) free(interp);
+}
+
+// Gives the GIL up around something that needs no Lua.
+void loop_leave(struct loop *loop) {
+  loop->running = gil_running;
+  gil_running = NULL;
+  gil_release(&loop->interp->gil, false);
+}
+
+// Takes the GIL again.
+void loop_enter(struct loop *loop) {
+  gil_take(&loop->interp->gil);
+  gil_running = loop->running;
+}
+
+// making tasks ready ----------------------------------------------------------------------------------------
+
+static void forget_fd(struct loop *loop, struct task *task) {
+  task->on_fd = false;
+  for (uint32_t i = 0; i < loop->fd_count; i++) {
+    if (loop->fd_tickets[i] != task->ticket) continue;
+    loop->fds[i] = loop->fds[--loop->fd_count];
+    loop->fd_tickets[i] = loop->fd_tickets[loop->fd_count];
+    return;
+  }
+}
+
+static void append_ready(struct loop *loop, struct task *task) {
+  if (task->on_fd) forget_fd(loop, task);
+  task->state = TASK_READY;
+  task->next = NULL;
+  if (loop->ready_last)
+    loop->ready_last->next = task;
+  else
+    loop->ready_first = task;
+  loop->ready_last = task;
+}
+
+static void wake_kicked(struct loop *loop, uint32_t index) {
+  while (index) {
+    struct park_record *r = park_record(index);
+    uint32_t next = r->next_in;
+    if (r->ticket == PARK_NOBODY) {
+      park_record_free(index);
+    } else {
+      r->state = PARK_WAITING;
+      struct task *task = loop->tasks[r->ticket];
+      task->wake |= WAKE_KICK;
+      if (task->state == TASK_PARKED) append_ready(loop, task);
+    }
+    index = next;
+  }
+}
+
+// Puts a task last on its loop's ready list, after those that were kicked before. Under the GIL, from any thread of
+// the interpreter.
+void loop_ready(struct loop *loop, struct task *task) {
+  if (loop == loop_self) wake_kicked(loop, park_take_local());
+  if (task->state != TASK_READY) append_ready(loop, task);
+}
+
+static void wake_due(struct loop *loop) {
+  if (loop->timers.count == 0) return;
+  int64_t now = policy_now();
+  struct timer *timer;
+  while ((timer = timer_due(&loop->timers, now))) {
+    struct task *task = (struct task *)((char *)timer - offsetof(struct task, timer));
+    task->wake |= WAKE_TIME;
+    if (task->state == TASK_PARKED) append_ready(loop, task);
+  }
+}
+
+// A kick may have died on its way: lets every waiting task try again.
+static void retry_all(struct loop *loop) {
+  for (uint32_t i = 0; i < loop->task_cap; i++) {
+    struct task *task = loop->tasks[i];
+    if (!task || task->state != TASK_PARKED || task->self.record == 0) continue;
+    task->wake |= WAKE_KICK;
+    append_ready(loop, task);
+  }
+}
+
+// Makes ready whatever was woken: by this thread, by others, by time; sees to requests from outside.
+void loop_take_in(struct loop *loop) {
+  struct program_seat *seat = program_seat(loop->seat);
+  wake_kicked(loop, park_take_local());
+  wake_kicked(loop, park_take_inbox());
+  wake_due(loop);
+  if (atomic_load_explicit(&seat->attention, memory_order_relaxed) == 0) return;
+  uint32_t why = atomic_exchange(&seat->attention, 0);
+  if (why & ATTENTION_RESCAN) retry_all(loop);
+  if (attend) attend(loop, why);
+}
+
+static void stop_daemons(struct loop *loop) {
+  for (uint32_t i = 0; i < loop->task_cap; i++)
+    if (loop->tasks[i] && loop->tasks[i]->daemon) task_cancel(loop->tasks[i], "daemon", true);
+}
+
+static bool finished(struct loop *loop, const struct task *until) {
+  if (until) return task_ended(until);
+  if (loop->live == 0) return true;
+  if (loop->live == loop->daemons && !loop->stopping) {
+    loop->stopping = true;
+    stop_daemons(loop);
+  }
+  return false;
+}
+
+// Runs tasks until `until` has ended; NULL: until all have, daemons being cancelled when only they are left.
+void loop_run(struct loop *loop, struct task *until) {
+  loop->stopping = false;
+  while (!finished(loop, until)) {
+    loop_take_in(loop);
+    struct task *task = policy_next(loop);
+    if (task)
+      task_run(loop, task);
+    else if (!finished(loop, until))
+      loop_idle(loop);
+    if (gil_wants_switch) {
+      gil_release(&loop->interp->gil, true);
+      gil_take(&loop->interp->gil);
+    }
+  }
+}

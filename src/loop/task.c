@@ -1,0 +1,534 @@
+#include "loop/task.h"
+
+#include "base/clock.h"
+#include "base/program.h"
+#include "loop/misuse_lua.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TASK_META "heddle.task"
+#define CANCELLED_META "heddle.cancelled"
+
+enum { FIRST_TICKETS = 64, STOP_BUDGET = 100000 };
+
+// handles ---------------------------------------------------------------------------------------------------
+
+static bool grow_tickets(struct loop *loop) {
+  uint32_t cap = loop->task_cap ? loop->task_cap * 2 : FIRST_TICKETS;
+  struct task **tasks = realloc(loop->tasks, cap * sizeof *tasks);
+  if (!tasks) return false;
+  memset(tasks + loop->task_cap, 0, (cap - loop->task_cap) * sizeof *tasks);
+  loop->tasks = tasks;
+  loop->task_cap = cap;
+  return true;
+}
+
+static bool take_ticket(struct loop *loop, struct task *task) {
+  if (loop->live == loop->task_cap && !grow_tickets(loop)) return false;
+  uint32_t i = loop->task_free;
+  while (loop->tasks[i]) i = i + 1 == loop->task_cap ? 0 : i + 1;
+  loop->tasks[i] = task;
+  loop->task_free = i + 1 == loop->task_cap ? 0 : i + 1;
+  task->ticket = i;
+  loop->live++;
+  return true;
+}
+
+// A new task of the loop, not begun: pushes its handle.
+struct task *task_new(lua_State *L, struct loop *loop) {
+  struct task *task = lua_newuserdatauv(L, sizeof *task, 3);
+  memset(task, 0, sizeof *task);
+  task->loop = loop;
+  task->id = atomic_fetch_add_explicit(&arena->next_id, 1, memory_order_relaxed);
+  task->process = program_slot;
+  luaL_setmetatable(L, TASK_META);
+  return task;
+}
+
+// The task at `arg`, or NULL.
+struct task *task_test(lua_State *L, int arg) { return luaL_testudata(L, arg, TASK_META); }
+
+// The task at `arg`; anything else is misuse.
+struct task *task_check(lua_State *L, int arg, const char *function) {
+  struct task *task = task_test(L, arg);
+  if (!task)
+    loop_misuse(L, "bad-self", "task:%s: a task expected as self, got %s (call it with a colon)",
+                function, loop_typename(L, arg));
+  return task;
+}
+
+// Whether it has come to its end, one way or another.
+bool task_ended(const struct task *task) { return task->state >= TASK_DONE; }
+
+// Pushes the handle of a live task of this interpreter.
+void task_push(lua_State *L, struct loop *loop, struct task *task) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
+  lua_rawgeti(L, -1, task->ticket + 1);
+  lua_replace(L, -2);
+}
+
+// Pushes the name of the handle at index `handle`.
+void task_push_name(lua_State *L, int handle) {
+  const struct task *task = lua_touserdata(L, handle);
+  if (task->named && lua_getiuservalue(L, handle, 2) == LUA_TTABLE) {
+    lua_getfield(L, -1, "name");
+    lua_replace(L, -2);
+    return;
+  }
+  if (task->main)
+    lua_pushliteral(L, "main");
+  else
+    lua_pushfstring(L, "Task-%d", (int)task->number);
+}
+
+// the end of a task -----------------------------------------------------------------------------------------
+
+static void drop_ticket(lua_State *L, struct loop *loop, struct task *task) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
+  lua_pushnil(L);
+  lua_rawseti(L, -2, task->ticket + 1);
+  lua_pop(L, 1);
+  loop->tasks[task->ticket] = NULL;
+  loop->live--;
+  if (task->daemon) loop->daemons--;
+}
+
+// Stores the `count` values on top of the stack as the results of the handle below them; pops them.
+static void keep_results(lua_State *L, struct task *task, int handle, int count) {
+  task->results = count;
+  if (count == 0) {
+    lua_pushnil(L);
+  } else if (count > 1) {
+    lua_createtable(L, count, 0);
+    lua_insert(L, -count - 1);
+    for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+  }
+  lua_setiuservalue(L, handle, 1);
+}
+
+static void unlink_undescribed(struct loop *loop, struct task *task) {
+  if (!task->listed) return;
+  struct task **link = &loop->undescribed;
+  while (*link != task) link = &(*link)->undescribed;
+  *link = task->undescribed;
+  task->listed = false;
+}
+
+static void note_failure(lua_State *L, int handle) {
+  if (luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failed") == 0) {
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+  }
+  lua_pushvalue(L, handle);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+// The coroutine has come to its end with `count` values on it (one, the error, when `state` is not DONE).
+static void end_task(struct loop *loop, struct task *task, int state, int count) {
+  lua_State *L = loop->base;
+  luaL_checkstack(L, count + 4, "too many results");
+  task_push(L, loop, task);
+  int handle = lua_gettop(L);
+  if (count) lua_xmove(task->co, L, count);
+  keep_results(L, task, handle, count);
+  task->co = NULL;
+  timer_stop(&loop->timers, &task->timer);
+  unlink_undescribed(loop, task);
+  drop_ticket(L, loop, task);
+  task->state = (uint8_t)state;
+  task->loop = NULL;
+  if (state == TASK_FAILED && !task->main) note_failure(L, handle);
+  park_kick_all(&task->joiners);
+  park_ring();
+  lua_settop(L, handle - 1);
+}
+
+// The message handler below every task: keeps the traceback of where the error was raised.
+int task_traceback(lua_State *L) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  if (!task || task_is_cancelled(L, 1)) return 1;
+  luaL_traceback(L, L, NULL, 1);
+  task_push(L, loop_self, task);
+  if (lua_getiuservalue(L, -1, 2) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, -3, 2);
+  }
+  lua_pushvalue(L, -3);
+  lua_setfield(L, -2, "traceback");
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int body_done(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - 1;
+  task->state = task_is_cancelled(L, -1) ? TASK_CANCELLED : TASK_FAILED;
+  return 1;
+}
+
+// Runs a task's function below a pcall in its own coroutine, so that `__close` may still wait after an error.
+static int body(lua_State *L) {
+  struct task *task = lua_touserdata(L, 1);
+  lua_pushcfunction(L, task_traceback);
+  lua_replace(L, 1);
+  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, (lua_KContext)task, body_done);
+  return body_done(L, status, (lua_KContext)task);
+}
+
+// Begins a new task whose handle is at `handle`: takes the function and its arguments from the top of the
+// stack and puts it last on its loop's ready list.
+void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
+  struct loop *loop = task->loop;
+  handle = lua_absindex(L, handle);
+  lua_State *co = gil_new_coroutine(L);
+  lua_setiuservalue(L, handle, 1);
+  if (!lua_checkstack(co, arguments + 4)) loop_misuse(L, "too-many", "too many arguments");
+  lua_pushcfunction(co, body);
+  lua_pushlightuserdata(co, task);
+  lua_xmove(L, co, arguments + 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
+  if (!take_ticket(loop, task)) luaL_error(L, "not enough memory");
+  lua_pushvalue(L, handle);
+  lua_rawseti(L, -2, task->ticket + 1);
+  lua_pop(L, 1);
+  task->co = co;
+  if (task->daemon) loop->daemons++;
+  loop_ready(loop, task);
+}
+
+// running ---------------------------------------------------------------------------------------------------
+
+static int resume_arguments(const struct task *task) {
+  return lua_status(task->co) == LUA_OK ? lua_gettop(task->co) - 1 : 0;
+}
+
+static void never_ran(struct loop *loop, struct task *task) {
+  lua_settop(task->co, 0);
+  task_push_cancelled(task->co, "cancel", NULL);
+  end_task(loop, task, TASK_CANCELLED, 1);
+}
+
+static void yielded(struct loop *loop, struct task *task, int values) {
+  if (values) lua_pop(task->co, values);
+  bool parked = loop->suspended;
+  loop->suspended = false;
+  if (!parked) loop_ready(loop, task); // a foreign C module's own yield: as task.yield
+}
+
+// Runs one slice of a ready task.
+void task_run(struct loop *loop, struct task *task) {
+  int values;
+  if (lua_status(task->co) == LUA_OK && task->cancels) {
+    never_ran(loop, task);
+    return;
+  }
+  loop->current = task;
+  loop->chain_ok = true;
+  task->state = TASK_RUNNING;
+  lua_State *co = task->co;
+  gil_extra(co)->parked = 0;
+  gil_running = co;
+  if (task->hard) gil_wants_look = 1;
+  if (gil_wanted()) gil_arm(co);
+  int status = lua_resume(co, loop->base, resume_arguments(task), &values);
+  gil_running = NULL;
+  if (status == LUA_YIELD) {
+    yielded(loop, task, values);
+  } else if (status == LUA_OK) {
+    end_task(loop, task, task->state == TASK_RUNNING ? TASK_DONE : task->state, values);
+  } else {
+    end_task(loop, task, TASK_FAILED, 1);
+  }
+  loop->current = NULL;
+}
+
+// waiting ---------------------------------------------------------------------------------------------------
+
+// Whether the running coroutine, and each around it up to the task, can be suspended here.
+bool loop_may_block(lua_State *L) {
+  struct loop *loop = loop_self;
+  return loop && loop->current && loop->chain_ok && lua_isyieldable(L);
+}
+
+static void check_may_block(lua_State *L, const char *function) {
+  if (!loop_may_block(L))
+    loop_misuse(L, "cannot-block",
+                "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
+                "callback, require, load reader, finalizer, hook, error handler, or a metamethod called from C)",
+                function);
+}
+
+static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
+  struct loop *loop = loop_self;
+  task->state = TASK_PARKED;
+  task->parked_in = L;
+  gil_extra(L)->parked = 1;
+  loop->suspended = true;
+  return lua_yieldk(L, 0, (lua_KContext)task, k);
+}
+
+// Raises one of the cancel requests of a task that is not shielded.
+void task_raise_pending(lua_State *L, struct task *task) {
+  task->wake = 0;
+  if (!task->hard) task->cancels--;
+  task_push(L, task->loop, task);
+  const char *by = NULL;
+  if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
+    by = lua_tostring(L, -1);
+  task_push_cancelled(L, task->reason ? task->reason : "cancel", by);
+  lua_error(L);
+}
+
+// The same from a hook, in a task that does not wait. One that is stopped for good is stopped again when its clean-up
+// has had its budget of instructions.
+void task_raise_now(lua_State *L, struct task *task) {
+  if (task->hard) gil_budget(L, STOP_BUDGET);
+  task_raise_pending(L, task);
+}
+
+static bool cancelled(const struct task *task) { return task->cancels && task->shields == 0; }
+
+static void stop_waiting(struct task *task) {
+  timer_stop(&task->loop->timers, &task->timer);
+  if (task->self.record && task->op->leave) task->op->leave(task->object, &task->self);
+  task->self.record = 0;
+  task->wake = 0;
+}
+
+// The waiting task runs again: it has been cancelled, or tries once more, or its time is up.
+static int woken(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  (void)status;
+  bool time = task->wake & WAKE_TIME;
+  const struct loop_op *op = task->op;
+  if (cancelled(task)) {
+    stop_waiting(task);
+    task_raise_pending(L, task);
+  }
+  bool got = op->attempt ? op->attempt(task->object, &task->self) : time;
+  if (!got && !time) {
+    task->wake = 0;
+    return suspend(L, task, woken);
+  }
+  stop_waiting(task);
+  return op->finish(L, task->object, &task->self, got);
+}
+
+// Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries at once, then
+// stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only tries, < 0 never ends.
+// To be called in tail position of a C function; finish pushes that function's results.
+int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
+               double timeout) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  ask->task = task ? task->id : 0;
+  ask->enlist = false;
+  ask->record = 0;
+  if (task && cancelled(task) && loop_may_block(L)) task_raise_pending(L, task);
+  if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
+  if (timeout == 0) return op->finish(L, object, ask, false);
+  check_may_block(L, op->name);
+  ask->ticket = task->ticket;
+  ask->enlist = true;
+  ask->timed = timeout > 0;
+  task->self = *ask;
+  task->op = op;
+  task->object = object;
+  task->wake = 0;
+  if (op->attempt && op->attempt(object, &task->self))
+    return op->finish(L, object, &task->self, true);
+  if (timeout > 0 && !timer_start(&task->loop->timers, &task->timer, clock_deadline(timeout)))
+    luaL_error(L, "not enough memory");
+  if (task->self.record && !task->listed) {
+    task->undescribed = task->loop->undescribed;
+    task->loop->undescribed = task;
+    task->listed = true;
+  }
+  return suspend(L, task, woken);
+}
+
+static int slept(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)L, (void)object, (void)self, (void)got;
+  return 0;
+}
+
+static const struct loop_op sleep_op = {.name = "sleep", .finish = slept};
+
+static int yield_done(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  (void)status;
+  if (cancelled(task)) task_raise_pending(L, task);
+  return 0;
+}
+
+// Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to Lua.
+int loop_yield(lua_State *L, lua_KFunction k) {
+  check_may_block(L, "yield");
+  struct task *task = loop_self->current;
+  if (cancelled(task)) task_raise_pending(L, task);
+  int result = 0;
+  loop_ready(task->loop, task);
+  task->state = TASK_READY;
+  task->parked_in = L;
+  gil_extra(L)->parked = 1;
+  loop_self->suspended = true;
+  result = lua_yieldk(L, 0, (lua_KContext)task, k ? k : yield_done);
+  return result;
+}
+
+// Makes the running task sleep. Tail position.
+int loop_sleep(lua_State *L, const char *function, double seconds) {
+  struct park_self ask = {0};
+  check_may_block(L, function);
+  if (seconds == 0) return loop_yield(L, NULL);
+  return loop_block(L, &sleep_op, NULL, &ask, seconds);
+}
+
+// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues with `k`,
+// which finds the task in its context. Tail position.
+int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
+  struct loop *loop = loop_self;
+  check_may_block(L, "wait");
+  struct task *task = loop->current;
+  if (cancelled(task)) task_raise_pending(L, task);
+  if (loop->fd_count == loop->fd_cap) {
+    uint32_t cap = loop->fd_cap ? loop->fd_cap * 2 : 8;
+    struct pollfd *fds = realloc(loop->fds, (cap + 1) * sizeof *fds);
+    if (fds) loop->fds = fds;
+    uint32_t *tickets = fds ? realloc(loop->fd_tickets, cap * sizeof *tickets) : NULL;
+    if (!tickets) return luaL_error(L, "not enough memory");
+    loop->fd_tickets = tickets;
+    loop->fd_cap = cap;
+  }
+  loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
+  loop->fd_tickets[loop->fd_count++] = task->ticket;
+  task->op = &sleep_op;
+  task->on_fd = true;
+  return suspend(L, task, k);
+}
+
+// cancelling ------------------------------------------------------------------------------------------------
+
+// Pushes a new error object that equals heddle.CANCELLED. `by`: who asked, or NULL.
+void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
+  lua_createtable(L, 0, 3);
+  lua_pushliteral(L, "cancelled");
+  lua_setfield(L, -2, "code");
+  lua_pushstring(L, reason);
+  lua_setfield(L, -2, "reason");
+  if (by) {
+    lua_pushstring(L, by);
+    lua_setfield(L, -2, "by");
+  }
+  luaL_setmetatable(L, CANCELLED_META);
+}
+
+// Whether the value at `arg` is such an object.
+bool task_is_cancelled(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg)) return false;
+  luaL_getmetatable(L, CANCELLED_META);
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+// Asks a task of this interpreter to stop. Returns false if it has ended or was never begun.
+bool task_cancel(struct task *task, const char *reason, bool hard) {
+  if (task_ended(task) || task->state == TASK_NEW || (hard && task->main && task->loop->model == 0))
+    return false;
+  if (task->cancels < UINT16_MAX) task->cancels++;
+  task->reason = reason;
+  if (hard) task->hard = true;
+  if (task->state == TASK_PARKED && (task->shields == 0 || hard)) {
+    if (hard) task->shields = 0;
+    task->wake |= WAKE_CANCEL;
+    loop_ready(task->loop, task);
+  }
+  if (task->loop != loop_self) program_ring(task->loop->seat);
+  return true;
+}
+
+// Forgets every task: in a forked child, where only the forked function's task lives.
+void task_drop_all(struct loop *loop) {
+  free(loop->tasks);
+  loop->tasks = NULL;
+  loop->task_cap = loop->task_free = loop->live = loop->daemons = 0;
+  loop->ready_first = loop->ready_last = loop->current = loop->undescribed = NULL;
+  timers_free(&loop->timers);
+  loop->fd_count = 0;
+}
+
+// what waits, for reports -----------------------------------------------------------------------------------
+
+static void describe_where(lua_State *co, char *text, size_t size) {
+  lua_Debug ar;
+  text[0] = 0;
+  for (int level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline <= 0 || ar.source[0] != '@') continue;
+    const char *slash = strrchr(ar.source, '/');
+    const char *file = slash ? slash + 1 : ar.source + 1;
+    if (strncmp(ar.source, "@heddle/", 8) == 0) continue;
+    lua_pushfstring(co, "%s:%d", file, ar.currentline);
+    snprintf(text, size, "%s", lua_tostring(co, -1));
+    lua_pop(co, 1);
+    return;
+  }
+}
+
+static void describe_one(struct loop *loop, struct task *task) {
+  struct park_record *r = park_record(task->self.record);
+  lua_State *L = loop->base;
+  if (r->described || !lua_checkstack(L, 8)) return;
+  task_push(L, loop, task);
+  task_push_name(L, lua_gettop(L));
+  snprintf(r->who, sizeof r->who, "%s", lua_tostring(L, -1));
+  lua_pop(L, 2);
+  r->what[0] = 0;
+  if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
+  describe_where(task->parked_in, r->where, sizeof r->where);
+  r->described = 1;
+}
+
+// Writes into the waiter records of the tasks parked since the last call who waits, for what and where.
+void task_describe(struct loop *loop) {
+  while (loop->undescribed) {
+    struct task *task = loop->undescribed;
+    loop->undescribed = task->undescribed;
+    task->listed = false;
+    if (task->state == TASK_PARKED && task->self.record) describe_one(loop, task);
+  }
+}
+
+static int cancelled_tostring(lua_State *L) {
+  lua_getfield(L, 1, "reason");
+  const char *reason = lua_tostring(L, -1);
+  lua_getfield(L, 1, "by");
+  const char *by = lua_tostring(L, -1);
+  lua_pushfstring(L, by ? "cancelled (%s, by %s)" : "cancelled (%s)", reason ? reason : "cancel", by);
+  return 1;
+}
+
+static int cancelled_eq(lua_State *L) {
+  lua_pushboolean(L, task_is_cancelled(L, 1) && task_is_cancelled(L, 2));
+  return 1;
+}
+
+// Makes the metatables that tasks need in an interpreter.
+void task_open(lua_State *L) {
+  luaL_newmetatable(L, TASK_META);
+  luaL_newmetatable(L, CANCELLED_META);
+  lua_pushcfunction(L, cancelled_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, cancelled_eq);
+  lua_setfield(L, -2, "__eq");
+  lua_pop(L, 2);
+}

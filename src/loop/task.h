@@ -1,0 +1,34 @@
+// Tasks: their life from creation to result, and how a binding makes one wait.
+// Stands on: loop, park, timer, gil, Lua.
+#ifndef HEDDLE_LOOP_TASK_H
+#define HEDDLE_LOOP_TASK_H
+
+#include "loop/loop.h"
+
+struct task *task_new(lua_State *L, struct loop *loop);
+void task_begin(lua_State *L, struct task *task, int handle, int arguments);
+struct task *task_check(lua_State *L, int arg, const char *function);
+struct task *task_test(lua_State *L, int arg);
+bool task_ended(const struct task *task);
+void task_run(struct loop *loop, struct task *task);
+bool task_cancel(struct task *task, const char *reason, bool hard);
+void task_push_cancelled(lua_State *L, const char *reason, const char *by);
+bool task_is_cancelled(lua_State *L, int arg);
+void task_raise_now(lua_State *L, struct task *task);
+void task_raise_pending(lua_State *L, struct task *task);
+void task_push(lua_State *L, struct loop *loop, struct task *task);
+void task_push_name(lua_State *L, int handle);
+void task_describe(struct loop *loop);
+int task_traceback(lua_State *L);
+void task_drop_all(struct loop *loop);
+
+bool loop_may_block(lua_State *L);
+int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
+               double timeout);
+int loop_sleep(lua_State *L, const char *function, double seconds);
+int loop_yield(lua_State *L, lua_KFunction k);
+int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k);
+
+void task_open(lua_State *L);
+
+#endif

@@ -1,0 +1,394 @@
+#include "base/clock.h"
+#include "base/program.h"
+#include "loop/handle_lua.h"
+#include "loop/misuse_lua.h"
+#include "loop/task.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+// start -----------------------------------------------------------------------------------------------------
+
+static const char *const task_options[] = {"name", "daemon", NULL};
+
+static void push_extras(lua_State *L, int handle) {
+  if (lua_getiuservalue(L, handle, 2) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, handle, 2);
+}
+
+// Pushes a new handle for ([options,] fn, ...) on the stack from 1 on, which it leaves as handle_split does.
+static struct task *new_task(lua_State *L, const char *function, int *arguments) {
+  *arguments = handle_split(L, function, task_options);
+  if (!loop_self) loop_misuse(L, "no-loop", "%s: there is no loop in this OS thread", function);
+  bool daemon = handle_option_flag(L, function, "daemon");
+  bool named = handle_option_name(L, function);
+  struct task *task = task_new(L, loop_self);
+  task->daemon = daemon;
+  task->number = ++loop_self->interp->names[0];
+  if (named) {
+    task->named = true;
+    push_extras(L, lua_gettop(L));
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "name");
+    lua_pop(L, 1);
+  }
+  task->line = handle_started_at(L);
+  lua_setiuservalue(L, -2, 3);
+  lua_replace(L, 1);
+  lua_pop(L, 1);
+  return task;
+}
+
+// task.start([options,] fn, ...) -> handle. The task begins when its starter next waits.
+static int f_start(lua_State *L) {
+  int arguments;
+  struct task *task = new_task(L, "task.start", &arguments);
+  task_begin(L, task, 1, arguments);
+  lua_settop(L, 1);
+  return 1;
+}
+
+// task.new([options,] fn, ...) -> handle that h:start() begins.
+static int f_new(lua_State *L) {
+  int arguments;
+  struct task *task = new_task(L, "task.new", &arguments);
+  lua_createtable(L, arguments + 1, 0);
+  lua_insert(L, 2);
+  for (int i = arguments + 1; i >= 1; i--) lua_rawseti(L, 2, i);
+  lua_setiuservalue(L, 1, 1);
+  task->results = arguments + 1;
+  return 1;
+}
+
+static int m_start(lua_State *L) {
+  struct task *task = task_check(L, 1, "start");
+  if (task->state != TASK_NEW)
+    loop_misuse(L, "started-twice", "task:start: it was started before (a handle starts once)");
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  luaL_checkstack(L, task->results, "too many arguments");
+  for (int i = 1; i <= task->results; i++) lua_rawgeti(L, 2, i);
+  task->loop = loop_self;
+  task_begin(L, task, 1, task->results - 1);
+  lua_settop(L, 1);
+  return 1;
+}
+
+// join and result -------------------------------------------------------------------------------------------
+
+static bool join_attempt(void *object, struct park_self *self) {
+  struct task *task = object;
+  if (task_ended(task)) {
+    if (self->record) park_leave(&task->joiners, self->record);
+    self->record = 0;
+    return true;
+  }
+  if (!self->enlist || self->record) return false;
+  self->record = park_record_alloc();
+  if (self->record == 0) return false;
+  struct park_record *r = park_record(self->record);
+  r->ticket = self->ticket;
+  r->task = self->task;
+  r->timed = self->timed;
+  r->since = clock_now();
+  park_append(&task->joiners, self->record);
+  return false;
+}
+
+static void join_leave(void *object, struct park_self *self) {
+  park_leave(&((struct task *)object)->joiners, self->record);
+}
+
+static void join_describe(void *object, char *text, size_t size) {
+  snprintf(text, size, "end of Task-%u", ((struct task *)object)->number);
+}
+
+static int timed_out(lua_State *L) {
+  lua_pushnil(L);
+  lua_pushliteral(L, "timeout");
+  return 2;
+}
+
+static int join_finish(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)object, (void)self;
+  if (!got) return timed_out(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static void push_traceback(lua_State *L, struct task *task) {
+  lua_pushnil(L);
+  if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE || lua_getfield(L, -1, "traceback") != LUA_TSTRING) {
+    lua_settop(L, -2);
+    if (task->state != TASK_FAILED) return;
+    lua_pushliteral(L, "stack traceback:");
+  }
+  task_push_name(L, 1);
+  lua_getiuservalue(L, 1, 3);
+  handle_push_place(L, task->line);
+  lua_pushfstring(L, "%s\n\tin task %s, started at %s", lua_tostring(L, -3), lua_tostring(L, -2),
+                  lua_tostring(L, -1));
+}
+
+static int push_results(lua_State *L, struct task *task) {
+  lua_getiuservalue(L, 1, 1);
+  if (task->state != TASK_DONE) {
+    push_traceback(L, task);
+    lua_pushvalue(L, -1);
+    lua_getiuservalue(L, 1, 1);
+    lua_insert(L, -2);
+    return handle_raise(L, "task");
+  }
+  if (task->results <= 1) return task->results;
+  int values = lua_gettop(L);
+  luaL_checkstack(L, task->results, "too many results");
+  for (int i = 1; i <= task->results; i++) lua_rawgeti(L, values, i);
+  return task->results;
+}
+
+static int result_finish(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)self;
+  return got ? push_results(L, object) : timed_out(L);
+}
+
+static const struct loop_op join_op = {"join", join_attempt, join_leave, join_finish, join_describe};
+static const struct loop_op result_op = {"result", join_attempt, join_leave, result_finish, join_describe};
+
+static int wait_for_end(lua_State *L, const struct loop_op *op) {
+  struct task *task = task_check(L, 1, op->name);
+  double timeout = loop_timeout(L, 2, op == &join_op ? "task:join" : "task:result");
+  struct park_self ask = {0};
+  if (task->state == TASK_NEW)
+    loop_misuse(L, "not-started", "task:%s: it was not started (call h:start() first)", op->name);
+  if (loop_self && loop_self->current == task)
+    loop_misuse(L, "join-self", "task:%s: a task can't wait for its own end", op->name);
+  if (op == &result_op) task->asked = true;
+  return loop_block(L, op, task, &ask, timeout);
+}
+
+static int m_join(lua_State *L) { return wait_for_end(L, &join_op); }
+static int m_result(lua_State *L) { return wait_for_end(L, &result_op); }
+
+// looking ---------------------------------------------------------------------------------------------------
+
+static const char *status_of(const struct task *task) {
+  switch (task->state) {
+  case TASK_NEW:
+    return "pending";
+  case TASK_READY:
+    return lua_status(task->co) == LUA_OK ? "pending" : "running";
+  case TASK_RUNNING:
+    return "running";
+  case TASK_PARKED:
+    return "blocked";
+  case TASK_DONE:
+    return "done";
+  case TASK_FAILED:
+    return "failed";
+  default:
+    return "cancelled";
+  }
+}
+
+static int m_status(lua_State *L) {
+  lua_pushstring(L, status_of(task_check(L, 1, "status")));
+  return 1;
+}
+
+static int m_alive(lua_State *L) {
+  const struct task *task = task_check(L, 1, "alive");
+  lua_pushboolean(L, task->state != TASK_NEW && !task_ended(task));
+  return 1;
+}
+
+static int m_traceback(lua_State *L) {
+  struct task *task = task_check(L, 1, "traceback");
+  task->asked = true;
+  if (task->state != TASK_FAILED) return 0;
+  push_traceback(L, task);
+  return 1;
+}
+
+static bool wants_hard(lua_State *L, int arg) {
+  if (lua_isnoneornil(L, arg)) return false;
+  if (!lua_istable(L, arg))
+    loop_misuse(L, "bad-argument", "cancel: options: a table such as {hard=true} expected, got %s",
+                loop_typename(L, arg));
+  lua_getfield(L, arg, "hard");
+  return lua_toboolean(L, -1);
+}
+
+static void cancel_new(lua_State *L, struct task *task) {
+  task_push_cancelled(L, "cancel", NULL);
+  lua_setiuservalue(L, 1, 1);
+  task->state = TASK_CANCELLED;
+}
+
+// Notes who asked, for the error that will be raised.
+static void note_canceller(lua_State *L) {
+  struct task *by = loop_self ? loop_self->current : NULL;
+  if (!by) return;
+  push_extras(L, 1);
+  task_push(L, loop_self, by);
+  task_push_name(L, lua_gettop(L));
+  lua_setfield(L, -3, "cancel_by");
+  lua_pop(L, 2);
+}
+
+static int m_cancel(lua_State *L) {
+  struct task *task = task_check(L, 1, "cancel");
+  bool hard = wants_hard(L, 2);
+  if (task->state == TASK_NEW) {
+    cancel_new(L, task);
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  bool taken = task_cancel(task, "cancel", hard);
+  if (taken) note_canceller(L);
+  lua_pushboolean(L, taken);
+  if (taken && hard && loop_self && task == loop_self->current) {
+    gil_wants_look = 1;
+    gil_arm(L);
+  }
+  return 1;
+}
+
+static int m_index(lua_State *L) {
+  struct task *task = luaL_checkudata(L, 1, "heddle.task");
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  if (strcmp(key, "name") == 0) {
+    task_push_name(L, 1);
+  } else if (strcmp(key, "id") == 0) {
+    lua_pushinteger(L, task->id);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
+static int m_tostring(lua_State *L) {
+  const struct task *task = luaL_checkudata(L, 1, "heddle.task");
+  task_push_name(L, 1);
+  lua_pushfstring(L, "task %s (%s)", lua_tostring(L, -1), status_of(task));
+  return 1;
+}
+
+static void report_unread(lua_State *L, struct task *task) {
+  if (task->state != TASK_FAILED || task->asked || task->main || task->process != program_slot) return;
+  task->asked = true;
+  task_push_name(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  push_traceback(L, task);
+  lua_replace(L, 4);
+  lua_settop(L, 4);
+  handle_push_report(L, "task");
+  fputs(lua_tostring(L, -1), stderr);
+}
+
+static int m_gc(lua_State *L) {
+  lua_settop(L, 1);
+  report_unread(L, luaL_checkudata(L, 1, "heddle.task"));
+  return 0;
+}
+
+// Reports the errors that nobody asked for, of the handles that still exist: at the end of a program.
+static int f_report_unread(lua_State *L) {
+  lua_settop(L, 0);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failed");
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    struct task *task = luaL_testudata(L, 2, "heddle.task");
+    if (!task) continue;
+    lua_pushcfunction(L, m_gc);
+    lua_pushvalue(L, 2);
+    lua_call(L, 1, 0);
+  }
+  return 0;
+}
+
+// task.current() -> the running task.
+static int f_current(lua_State *L) {
+  if (!loop_self || !loop_self->current) return 0;
+  task_push(L, loop_self, loop_self->current);
+  return 1;
+}
+
+// task.list() -> the live tasks of this interpreter.
+static int f_list(lua_State *L) {
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (struct loop *l = loop_self ? loop_self->interp->loops : NULL; l; l = l->next) {
+    for (uint32_t i = 0; i < l->task_cap; i++) {
+      if (!l->tasks[i] || l->tasks[i]->internal) continue;
+      task_push(L, l, l->tasks[i]);
+      lua_rawseti(L, -2, ++n);
+    }
+  }
+  return 1;
+}
+
+// task.locals() -> a table of the running task's own.
+static int f_locals(lua_State *L) {
+  if (f_current(L) == 0) return 0;
+  push_extras(L, lua_gettop(L));
+  if (lua_getfield(L, -1, "locals") == LUA_TTABLE) return 1;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "locals");
+  return 1;
+}
+
+// Marks a task as the library's own: it is not listed.
+static int f_internal(lua_State *L) {
+  task_check(L, 1, "internal")->internal = true;
+  lua_settop(L, 1);
+  return 1;
+}
+
+// task.sleep(seconds): the running task sleeps; the others go on.
+static int f_sleep(lua_State *L) {
+  return loop_sleep(L, "sleep", loop_seconds(L, 1, "sleep", "seconds"));
+}
+
+// task.yield(): the other ready tasks of this OS thread run first.
+static int f_yield(lua_State *L) { return loop_yield(L, NULL); }
+
+// heddle.now() -> monotonic seconds.
+static int f_now(lua_State *L) {
+  lua_pushnumber(L, clock_seconds(clock_now()));
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"alive", m_alive},   {"cancel", m_cancel}, {"join", m_join},           {"result", m_result},
+    {"start", m_start},   {"status", m_status}, {"traceback", m_traceback}, {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"current", f_current},   {"internal", f_internal},
+    {"list", f_list},         {"locals", f_locals},
+    {"new", f_new},           {"now", f_now},
+    {"sleep", f_sleep},       {"start", f_start},
+    {"yield", f_yield},       {"report_unread", f_report_unread},
+    {NULL, NULL},
+};
+
+// Opens heddle.native.task: the functions, and `methods`, the table of the handles' methods.
+int luaopen_heddle_native_task(lua_State *L) {
+  handle_open(L, "heddle.task", methods, m_index);
+  luaL_getmetatable(L, "heddle.task");
+  lua_pushcfunction(L, m_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, m_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newlib(L, functions);
+  lua_getfield(L, -2, "methods");
+  lua_setfield(L, -2, "methods");
+  return 1;
+}

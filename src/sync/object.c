@@ -1,0 +1,265 @@
+#include "sync/object.h"
+
+#include "base/clock.h"
+#include "base/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct sync_object) <= 144, "a kind has 112 bytes of its own");
+
+const struct sync_class *sync_classes[SYNC_KINDS] = {
+    [SYNC_LOCK] = &sync_lock_class, [SYNC_QUEUE] = &sync_queue_class};
+
+// references ------------------------------------------------------------------------------------------------
+
+static uint32_t cell_index(const struct sync_object *object) {
+  return (uint32_t)((arena_offset(object) - ARENA_CELL_AT) / ARENA_CELL);
+}
+
+static struct sync_object *cell_at(uint32_t index) {
+  return arena_at(ARENA_CELL_AT + (uint64_t)index * ARENA_CELL);
+}
+
+// How many of an object's references a process's interpreters hold: given back when it dies.
+static _Atomic uint16_t *refs_of(uint32_t process, const struct sync_object *object) {
+  uint64_t at = ARENA_REFS_AT + ((uint64_t)process * ARENA_CELLS + cell_index(object)) * 2;
+  return arena_at(at);
+}
+
+// A new object of a kind, held once by this process. NULL when the arena is full.
+struct sync_object *sync_create(enum sync_kind kind) {
+  uint64_t cell = arena_cell_alloc();
+  if (cell == 0) return NULL;
+  struct sync_object *object = arena_at(cell);
+  object->number = atomic_fetch_add(&arena->next_object, 1);
+  object->refs = 1;
+  atomic_store(refs_of(program_slot, object), 1);
+  atomic_store(&object->kind, kind);
+  return object;
+}
+
+static void drop(struct sync_object *object, uint64_t references) {
+  if (atomic_fetch_sub(&object->refs, references) != references) return;
+  const struct sync_class *class = sync_classes[object->kind];
+  if (class->release) class->release(object);
+  object->kind = SYNC_NONE;
+  arena_cell_free(arena_offset(object));
+}
+
+// One more interpreter of this process has it.
+void sync_retain(struct sync_object *object) { sync_retain_for(object, program_slot); }
+
+// The same on behalf of another process: one that is about to be forked.
+void sync_retain_for(struct sync_object *object, uint32_t process) {
+  atomic_fetch_add(&object->refs, 1);
+  atomic_fetch_add(refs_of(process, object), 1);
+}
+
+// An interpreter of this process gives it up.
+void sync_release(struct sync_object *object) {
+  atomic_fetch_sub(refs_of(program_slot, object), 1);
+  drop(object, 1);
+}
+
+// A reference that a message held is now an interpreter's of this process.
+void sync_adopt(struct sync_object *object) { atomic_fetch_add(refs_of(program_slot, object), 1); }
+
+// A reference that a message held is given up.
+void sync_release_message(struct sync_object *object) { drop(object, 1); }
+
+// Whether the offset is that of a live object: for references that another process wrote.
+bool sync_is_object(uint64_t offset) {
+  if (offset < ARENA_CELL_AT || (offset - ARENA_CELL_AT) % ARENA_CELL) return false;
+  if ((offset - ARENA_CELL_AT) / ARENA_CELL >= arena->cell_top) return false;
+  uint32_t kind = ((struct sync_object *)arena_at(offset))->kind;
+  return kind > SYNC_NONE && kind < SYNC_KINDS;
+}
+
+// Live objects in the whole program.
+uint32_t sync_count(void) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < arena->cell_top; i++)
+    if (cell_at(i)->kind != SYNC_NONE) n++;
+  return n;
+}
+
+// repair ----------------------------------------------------------------------------------------------------
+
+static bool waits_here(const struct park_record *r, uint64_t object) {
+  if (r->object != object || r->seat == 0) return false;
+  const struct program_seat *seat = program_seat(r->seat - 1);
+  return seat->used && program_process(seat->used - 1)->state != PROCESS_DEAD;
+}
+
+static int by_arrival(const void *a, const void *b) {
+  uint64_t x = park_record(*(const uint32_t *)a)->arrival, y = park_record(*(const uint32_t *)b)->arrival;
+  return (x > y) - (x < y);
+}
+
+static uint32_t count_waiters(uint64_t object) {
+  uint32_t n = 0;
+  for (uint32_t i = 1; i < arena->wait_top; i++)
+    if (waits_here(park_record(i), object)) n++;
+  return n;
+}
+
+// The lists may be torn: makes them anew from the records that say they wait here.
+static void rebuild_lists(struct sync_object *object) {
+  uint64_t offset = arena_offset(object);
+  uint32_t n = count_waiters(offset), k = 0;
+  uint32_t *found = n ? malloc(n * sizeof *found) : NULL;
+  for (uint32_t i = 1; found && i < arena->wait_top && k < n; i++)
+    if (waits_here(park_record(i), offset)) found[k++] = i;
+  if (k > 1) qsort(found, k, sizeof *found, by_arrival);
+  memset(object->waiters, 0, sizeof object->waiters);
+  for (uint32_t i = 0; i < k; i++) {
+    park_append(&object->waiters[park_record(found[i])->list % SYNC_LISTS], found[i]);
+  }
+  free(found);
+}
+
+static void repair(struct sync_object *object) {
+  const struct sync_class *class = sync_classes[object->kind];
+  rebuild_lists(object);
+  if (class->repair) class->repair(object);
+}
+
+// changes ---------------------------------------------------------------------------------------------------
+
+// Begins a change: takes the guard, and repairs what a dead holder left.
+void sync_begin(struct sync_object *object) {
+  if (guard_lock(&object->guard)) repair(object);
+}
+
+// Ends a change: who may go on now is kicked, the guard given up, their loops rung.
+void sync_end(struct sync_object *object) {
+  sync_classes[object->kind]->settle(object);
+  guard_unlock(&object->guard);
+  park_ring();
+}
+
+static bool my_turn(const struct sync_object *object, const struct sync_wait *wait, uint32_t record) {
+  const struct park_list *list = &object->waiters[wait->list];
+  if (wait->for_all && wait->for_all(object)) return true;
+  return record ? list->first == record : park_may_overtake(list);
+}
+
+static void enlist(struct sync_object *object, int list, struct park_self *self) {
+  uint32_t index = park_record_alloc();
+  if (index == 0) return;
+  struct park_record *r = park_record(index);
+  r->list = (uint32_t)list;
+  r->ticket = self->ticket;
+  r->task = self->task;
+  r->timed = self->timed;
+  r->arrival = ++object->arrivals;
+  r->since = clock_now();
+  guard_step();
+  atomic_store(&r->object, arena_offset(object)); // from here on a repair finds it
+  guard_step();
+  park_append(&object->waiters[list], index);
+  guard_step();
+  self->record = index;
+}
+
+static void give_up_place(struct sync_object *object, int list, struct park_self *self) {
+  if (self->record == 0) return;
+  park_leave(&object->waiters[list], self->record);
+  guard_step();
+  self->record = 0;
+}
+
+// Tries to take what `wait` is about: if it is there and the asker's turn. Else, if the asker wants that, it stands in
+// line from now on. Returns whether it got it (or an end that it must be told of).
+bool sync_attempt(struct sync_object *object, const struct sync_wait *wait, struct park_self *self) {
+  sync_begin(object);
+  if (self->record && park_record(self->record)->state == PARK_KICKED) park_settle_kick(self->record);
+  bool got = my_turn(object, wait, self->record) && wait->take(object, self);
+  if (got)
+    give_up_place(object, wait->list, self);
+  else if (self->enlist && self->record == 0)
+    enlist(object, wait->list, self);
+  sync_end(object);
+  return got;
+}
+
+// The asker waits no more: its place goes to the next.
+void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct park_self *self) {
+  sync_begin(object);
+  give_up_place(object, wait->list, self);
+  sync_end(object);
+}
+
+// the end of a process --------------------------------------------------------------------------------------
+
+static bool owned_by(uint32_t seat, uint32_t process) {
+  return seat != 0 && program_seat(seat - 1)->used == process + 1;
+}
+
+static void bury_waiter(uint32_t index) {
+  struct park_record *r = park_record(index);
+  uint64_t offset = r->object;
+  if (sync_is_object(offset)) {
+    struct sync_object *object = arena_at(offset);
+    sync_begin(object);
+    if (r->object == offset) {
+      r->object = 0;
+      rebuild_lists(object);
+    }
+    sync_end(object);
+  }
+  r->object = 0;
+  r->state = PARK_WAITING;
+  park_record_free(index);
+}
+
+static void bury_object(struct sync_object *object, uint32_t process) {
+  _Atomic uint16_t *refs = refs_of(process, object);
+  if (object->kind == SYNC_NONE) return;
+  const struct sync_class *class = sync_classes[object->kind];
+  if (class->bury) class->bury(object, process);
+  uint16_t held = atomic_exchange(refs, 0);
+  if (held) drop(object, held);
+}
+
+// Repairs the objects that the process was changing when it died, and sets their waiters going. Returns whether there
+// was one.
+static bool bury_changes(uint32_t process) {
+  bool any = false;
+  for (uint32_t i = 0; i < arena->seat_top; i++) {
+    struct program_seat *seat = program_seat(i);
+    if (seat->used != process + 1) continue;
+    for (int k = 0; k < GUARD_DEPTH; k++) {
+      uint64_t at = seat->at.at[k];
+      uint64_t cell = at - at % ARENA_CELL;
+      any = any || at != 0;
+      if (!sync_is_object(cell)) continue;
+      sync_begin(arena_at(cell));
+      sync_end(arena_at(cell));
+    }
+  }
+  return any;
+}
+
+// Takes out of the shared objects what a dead process left in them: its places in line, what it held, its references.
+// The guards it was at are released before this. Returns whether it died inside a change: a wake-up may be lost then.
+bool sync_bury_process(uint32_t process) {
+  bool inside = bury_changes(process);
+  for (uint32_t i = 1; i < arena->wait_top; i++)
+    if (owned_by(park_record(i)->seat, process)) bury_waiter(i);
+  for (uint32_t i = 0; i < arena->cell_top; i++) bury_object(cell_at(i), process);
+  return inside;
+}
+
+// names -----------------------------------------------------------------------------------------------------
+
+// What reports call it: its given name, or kind, number and birthplace.
+void sync_label(struct sync_object *object, char *text, size_t size) {
+  if (object->name[0])
+    snprintf(text, size, "%s", object->name);
+  else
+    snprintf(text, size, "%s-%u%s%s%s", sync_classes[object->kind]->name, object->number,
+             object->place[0] ? " (" : "", object->place, object->place[0] ? ")" : "");
+}

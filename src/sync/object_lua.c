@@ -1,0 +1,237 @@
+#include "sync/object_lua.h"
+
+#include "base/program.h"
+#include "loop/misuse_lua.h"
+#include "value/value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const metas[SYNC_KINDS] = {
+    [SYNC_LOCK] = "heddle.lock", [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker"};
+static const char marker; // its address is the key by which our metatables are known
+static const char cache;  // the registry's key of the table object -> userdata
+
+static void (*cross_of[SYNC_KINDS])(lua_State *L, int handle);
+
+static void push_cache(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &cache) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &cache);
+}
+
+// Pushes the userdata of an object, taking over one reference of this process.
+static void push_handle(lua_State *L, struct sync_object *object) {
+  struct sync_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  handle->object = object;
+  handle->own = 0;
+  const char *meta = metas[object->kind];
+  if (luaL_getmetatable(L, meta) == LUA_TNIL) luaL_error(L, "%s is not open", meta);
+  lua_setmetatable(L, -2);
+  push_cache(L);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, object);
+  lua_pop(L, 1);
+}
+
+// Pushes the object's userdata in this interpreter; gives one reference of this process up if there was one already.
+void object_push(lua_State *L, struct sync_object *object) {
+  push_cache(L);
+  if (lua_rawgetp(L, -1, object) == LUA_TUSERDATA) {
+    lua_replace(L, -2);
+    sync_release(object);
+    return;
+  }
+  lua_pop(L, 2);
+  push_handle(L, object);
+}
+
+static void note_place(lua_State *L, struct sync_object *object) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline <= 0 || strncmp(ar.source, "@heddle/", 8) == 0) continue;
+    const char *slash = strrchr(ar.short_src, '/');
+    lua_pushfstring(L, "%s:%d", slash ? slash + 1 : ar.short_src, ar.currentline);
+    snprintf(object->place, sizeof object->place, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+    return;
+  }
+}
+
+// Pushes a new object, or raises if there was no room for it.
+void object_push_new(lua_State *L, struct sync_object *object) {
+  if (!object) luaL_error(L, "not enough memory for another shared object");
+  note_place(L, object);
+  push_handle(L, object);
+}
+
+// The handle at index 1 as self of a method; anything else is misuse. The method's upvalue 1 is the metatable.
+struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function) {
+  void *handle = lua_touserdata(L, 1);
+  if (handle && lua_getmetatable(L, 1)) {
+    bool ours = lua_rawequal(L, -1, lua_upvalueindex(1));
+    lua_pop(L, 1);
+    if (ours) return handle;
+  }
+  loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function, metas[kind] + 7,
+              loop_typename(L, 1));
+  return NULL;
+}
+
+static struct sync_object *self_object(lua_State *L) {
+  return ((struct sync_handle *)lua_touserdata(L, 1))->object;
+}
+
+static int m_index(lua_State *L) {
+  char label[80];
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "name") != 0) return 0;
+  sync_label(self_object(L), label, sizeof label);
+  lua_pushstring(L, label);
+  return 1;
+}
+
+static int m_newindex(lua_State *L) {
+  struct sync_object *object = self_object(L);
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+  if (strcmp(key, "name") != 0)
+    return loop_misuse(L, "no-field", "%s: field '%s' can't be set (only name can)", metas[object->kind] + 7, key);
+  if (lua_type(L, 3) != LUA_TSTRING)
+    return loop_misuse(L, "bad-argument", "name: a string expected, got %s", loop_typename(L, 3));
+  snprintf(object->name, sizeof object->name, "%s", lua_tostring(L, 3));
+  return 0;
+}
+
+static uint32_t count_waiters(struct sync_object *object) {
+  uint32_t n = 0;
+  sync_begin(object);
+  for (int i = 0; i < SYNC_LISTS; i++)
+    for (uint32_t r = object->waiters[i].first; r; r = park_record(r)->next) n++;
+  sync_end(object);
+  return n;
+}
+
+static int m_tostring(lua_State *L) {
+  struct sync_object *object = self_object(L);
+  char label[80], state[64];
+  sync_label(object, label, sizeof label);
+  sync_classes[object->kind]->describe(object, state, sizeof state);
+  lua_pushfstring(L, "%s %s (%s, %d waiting)", metas[object->kind] + 7, label, state, (int)count_waiters(object));
+  return 1;
+}
+
+static int m_gc(lua_State *L) {
+  struct sync_handle *handle = lua_touserdata(L, 1);
+  if (handle->object) sync_release(handle->object);
+  handle->object = NULL;
+  return 0;
+}
+
+// Makes the metatable of a kind; each method has it as upvalue 1. Names that begin with __ go into the metatable.
+void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods) {
+  if (!luaL_newmetatable(L, metas[kind])) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushboolean(L, 1);
+  lua_rawsetp(L, -2, &marker);
+  lua_newtable(L);
+  for (; methods->name; methods++) {
+    lua_pushvalue(L, -2);
+    lua_pushcclosure(L, methods->func, 1);
+    lua_setfield(L, strncmp(methods->name, "__", 2) == 0 ? -3 : -2, methods->name);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "methods");
+  lua_pushcclosure(L, m_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, m_newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, m_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, m_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+// Before a fork: the child will have every object that this interpreter has.
+void object_retain_all_for(lua_State *L, uint32_t process) {
+  push_cache(L);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    struct sync_handle *handle = lua_touserdata(L, -1);
+    if (handle && handle->object) sync_retain_for(handle->object, process);
+  }
+  lua_pop(L, 1);
+}
+
+// As a loop_op's describe: the object's label.
+void object_describe(void *object, char *text, size_t size) {
+  char label[80];
+  sync_label(object, label, sizeof label);
+  snprintf(text, size, "%s", label);
+}
+
+// Pushes nil and the reason why nothing came of it; returns 2.
+int object_timed_out(lua_State *L, const char *reason) {
+  lua_pushnil(L);
+  lua_pushstring(L, reason);
+  return 2;
+}
+
+// crossing --------------------------------------------------------------------------------------------------
+
+static bool identify(lua_State *L, int index, uint64_t *reference) {
+  struct sync_handle *handle = lua_touserdata(L, index);
+  if (!handle || !lua_getmetatable(L, index)) return false;
+  bool ours = lua_rawgetp(L, -1, &marker) == LUA_TBOOLEAN;
+  lua_pop(L, 2);
+  if (!ours || !handle->object || handle->object->kind == SYNC_WORKER) return false;
+  void (*cross)(lua_State *, int) = cross_of[handle->object->kind];
+  if (cross) cross(L, lua_absindex(L, index));
+  *reference = arena_offset(handle->object);
+  return true;
+}
+
+static void retain(uint64_t reference) {
+  atomic_fetch_add(&((struct sync_object *)arena_at(reference))->refs, 1);
+}
+
+static void release(uint64_t reference) {
+  if (sync_is_object(reference)) sync_release_message(arena_at(reference));
+}
+
+static const char *module_of(enum sync_kind kind) {
+  return kind == SYNC_QUEUE ? "heddle.native.queue" : "heddle.native.sync";
+}
+
+static bool push(lua_State *L, uint64_t reference) {
+  if (!sync_is_object(reference)) return false;
+  struct sync_object *object = arena_at(reference);
+  luaL_getmetatable(L, metas[object->kind]);
+  bool open = lua_istable(L, -1);
+  lua_pop(L, 1);
+  if (!open) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module_of(object->kind));
+    lua_call(L, 1, 0);
+  }
+  sync_adopt(object);
+  object_push(L, object);
+  return true;
+}
+
+// What a kind does when one of its objects is handed to another interpreter; it may raise.
+void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle)) { cross_of[kind] = cross; }
+
+static const struct value_shared shared = {identify, retain, release, push};
+
+// Lets shared objects cross between interpreters.
+void object_cross(void) { value_set_shared(&shared); }

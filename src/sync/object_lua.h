@@ -1,0 +1,27 @@
+// Shared objects as Lua sees them: one userdata per object and interpreter, so that the same object is the same value;
+// names, tostring, and how they cross between interpreters. Stands on: object, value, loop, Lua.
+#ifndef HEDDLE_SYNC_OBJECT_LUA_H
+#define HEDDLE_SYNC_OBJECT_LUA_H
+
+#include "sync/object.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+// The userdata. Uservalue 1 is the kind's own.
+struct sync_handle {
+  struct sync_object *object;
+  uint64_t own; // the kind's own
+};
+
+void object_push(lua_State *L, struct sync_object *object);
+void object_push_new(lua_State *L, struct sync_object *object);
+struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function);
+void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
+void object_retain_all_for(lua_State *L, uint32_t process);
+void object_describe(void *object, char *text, size_t size);
+void object_cross(void);
+void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
+int object_timed_out(lua_State *L, const char *reason);
+
+#endif

@@ -1,0 +1,119 @@
+// heddle.native.sync: the lock as Lua sees it.
+#include "loop/misuse_lua.h"
+#include "loop/task.h"
+#include "sync/lock.h"
+#include "sync/object_lua.h"
+
+#define GUARD_META "heddle.guard"
+
+// waiting ---------------------------------------------------------------------------------------------------
+
+static bool attempt(void *object, struct park_self *self) { return sync_lock_attempt(object, self); }
+static void leave(void *object, struct park_self *self) { sync_lock_leave(object, self); }
+
+static int acquired(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)object;
+  if (!got) return object_timed_out(L, "timeout");
+  lua_pushboolean(L, 1);
+  if (!self->abandoned) return 1;
+  lua_pushliteral(L, "abandoned");
+  return 2;
+}
+
+static int held(lua_State *L, void *object, struct park_self *self, bool got) {
+  if (!got) return object_timed_out(L, "timeout");
+  struct sync_object **guard = lua_newuserdatauv(L, sizeof *guard, 1);
+  *guard = object;
+  luaL_setmetatable(L, GUARD_META);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1); // keeps the lock alive
+  if (!self->abandoned) return 1;
+  lua_pushliteral(L, "abandoned");
+  return 2;
+}
+
+static const struct loop_op acquire_op = {"lock:acquire", attempt, leave, acquired, object_describe};
+static const struct loop_op hold_op = {"lock:hold", attempt, leave, held, object_describe};
+
+static int take(lua_State *L, const struct loop_op *op) {
+  struct sync_handle *handle = object_check(L, SYNC_LOCK, op->name);
+  double timeout = loop_timeout(L, 2, op->name);
+  struct park_self ask = {0};
+  return loop_block(L, op, handle->object, &ask, timeout);
+}
+
+// lock:acquire([timeout]) -> true[, "abandoned"] | nil, "timeout"
+static int m_acquire(lua_State *L) { return take(L, &acquire_op); }
+
+// lock:hold([timeout]) -> guard[, "abandoned"] | nil, "timeout"
+static int m_hold(lua_State *L) { return take(L, &hold_op); }
+
+// lock:release(): by any task; a lock that is not held is misuse.
+static int m_release(lua_State *L) {
+  struct sync_handle *handle = object_check(L, SYNC_LOCK, "lock:release");
+  if (!sync_lock_release((struct sync_lock *)handle->object))
+    return loop_misuse(L, "lock-not-held", "lock:release: the lock is not held (acquire it before releasing it)");
+  return 0;
+}
+
+// lock:locked() -> boolean
+static int m_locked(lua_State *L) {
+  struct sync_handle *handle = object_check(L, SYNC_LOCK, "lock:locked");
+  lua_pushboolean(L, sync_lock_is_held((struct sync_lock *)handle->object));
+  return 1;
+}
+
+// guards ----------------------------------------------------------------------------------------------------
+
+// guard:release(), and the end of its block: gives the lock back, once.
+static int guard_release(lua_State *L) {
+  struct sync_object **guard = luaL_checkudata(L, 1, GUARD_META);
+  if (*guard) sync_lock_release((struct sync_lock *)*guard);
+  *guard = NULL;
+  return 0;
+}
+
+static int guard_tostring(lua_State *L) {
+  struct sync_object **guard = luaL_checkudata(L, 1, GUARD_META);
+  char label[80] = "released";
+  if (*guard) sync_label(*guard, label, sizeof label);
+  lua_pushfstring(L, "guard (%s)", label);
+  return 1;
+}
+
+static void open_guard(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"release", guard_release}, {"__close", guard_release}, {"__tostring", guard_tostring}, {NULL, NULL}};
+  if (luaL_newmetatable(L, GUARD_META)) {
+    luaL_setfuncs(L, methods, 0);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_pop(L, 1);
+}
+
+// sync.lock() -> a new lock, free
+static int f_lock(lua_State *L) {
+  object_push_new(L, (struct sync_object *)sync_lock_create());
+  return 1;
+}
+
+// sync.objects() -> how many shared objects there are in the whole program
+static int f_objects(lua_State *L) {
+  lua_pushinteger(L, sync_count());
+  return 1;
+}
+
+static const luaL_Reg lock_methods[] = {
+    {"acquire", m_acquire}, {"hold", m_hold}, {"locked", m_locked}, {"release", m_release}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"lock", f_lock}, {"objects", f_objects}, {NULL, NULL}};
+
+// Opens heddle.native.sync.
+int luaopen_heddle_native_sync(lua_State *L) {
+  object_cross();
+  object_open(L, SYNC_LOCK, lock_methods);
+  open_guard(L);
+  luaL_newlib(L, functions);
+  return 1;
+}

@@ -1,0 +1,79 @@
+// Deadlock: every loop of the program sleeps with nothing but a ring to wake it, so nobody will ever ring.
+// The check reads the number of rings before and after it looks at every seat: if none came between, what it saw was
+// true at one moment. The report is made from the waiter records alone, so any process can make it.
+#include "worker/worker.h"
+
+#include "sync/lock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool seats_are_hopeless(void) {
+  for (uint32_t i = 0; i < arena->seat_top; i++) {
+    const struct program_seat *s = program_seat(i);
+    if (s->used == 0 || (s->flags & SEAT_NO_LOOP)) continue;
+    if (!(s->bell & BELL_HOPELESS) || s->inbox || s->attention) return false;
+  }
+  return true;
+}
+
+static bool processes_are_settled(void) {
+  for (uint32_t i = 0; i < arena->process_top; i++) {
+    uint32_t state = program_process(i)->state;
+    if (state == PROCESS_STARTING || state == PROCESS_DEAD) return false;
+  }
+  return true;
+}
+
+static const struct park_record *waiting_task(uint32_t task) {
+  for (uint32_t i = 1; i < arena->wait_top; i++) {
+    const struct park_record *r = park_record(i);
+    if (r->seat && r->ticket != PARK_NOBODY && r->task == task) return r;
+  }
+  return NULL;
+}
+
+static const char *process_name(uint32_t slot) {
+  return slot == 0 ? "main" : program_process(slot)->name;
+}
+
+static int describe_holder(const struct park_record *r, char *text, size_t size) {
+  uint32_t process, task;
+  text[0] = 0;
+  if (!sync_is_object(r->object)) return 0;
+  const struct sync_object *object = arena_at(r->object);
+  if (object->kind != SYNC_LOCK || !sync_lock_holder((const struct sync_lock *)object, &process, &task)) return 0;
+  const struct park_record *holder = waiting_task(task);
+  if (holder) return snprintf(text, size, ", held by %s of process %s", holder->who, process_name(process));
+  return snprintf(text, size, ", held by a task of process %s that has ended", process_name(process));
+}
+
+static size_t describe_waiter(const struct park_record *r, char *text, size_t size) {
+  char holder[96];
+  describe_holder(r, holder, sizeof holder);
+  const struct program_seat *s = program_seat(r->seat - 1);
+  int n = snprintf(text, size, "  %s of process %s (thread %s) waits for %s at %s%s\n", r->who,
+                   process_name(s->used - 1), s->name[0] ? s->name : "main", r->what, r->where, holder);
+  return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size;
+}
+
+static void report(void) {
+  static char text[16384];
+  size_t n = (size_t)snprintf(text, sizeof text, "heddle: deadlock: every task waits for another\n");
+  for (uint32_t i = 1; i < arena->wait_top && n < sizeof text - 300; i++) {
+    const struct park_record *r = park_record(i);
+    if (r->seat && r->ticket != PARK_NOBODY) n += describe_waiter(r, text + n, sizeof text - n);
+  }
+  if (write(STDERR_FILENO, text, n) < 0) return;
+}
+
+// Looks for a deadlock of the whole program; if there is one, reports it once and has the root end the program with
+// status 3. Called by a loop that is about to sleep without hope, and by a reaper after a burial.
+void deadlock_check(void) {
+  uint64_t wakes = arena->wakes;
+  if (arena->deadlock || !seats_are_hopeless() || !processes_are_settled() || wakes != arena->wakes) return;
+  if (atomic_exchange(&arena->deadlock, 1)) return;
+  report();
+  program_ask(arena->root_seat, ATTENTION_SIGNAL);
+}

@@ -1,0 +1,97 @@
+// The start method "forkserver": one clean process with one thread of Lua forks on request. It is started by the root,
+// with the first request, and keeps an interpreter with its libraries open that each child goes on with.
+#include "worker/worker.h"
+
+#include "base/futex.h"
+
+#include <lauxlib.h>
+#include <signal.h>
+#include <unistd.h>
+
+// The server's slot + 1 while it lives.
+static bool have_server(void) { return arena->forkserver != 0; }
+
+// Puts the slot on the list of requests.
+static void request(uint32_t slot) {
+  uint64_t newest = arena->fork_request;
+  do {
+    program_process(slot)->request = (uint32_t)newest;
+  } while (!atomic_compare_exchange_weak(&arena->fork_request, &newest, slot + 1));
+}
+
+// Asks the fork server for a process. Returns 0 (the pid comes later).
+int process_forkserver(uint32_t slot, uint32_t seat) {
+  (void)seat;
+  request(slot);
+  if (have_server())
+    program_ring_process(arena->forkserver - 1);
+  else
+    reaper_ask_forkserver();
+  return 0;
+}
+
+static uint32_t seat_of(uint32_t slot) {
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    if (program_seat(i)->used == slot + 1) return i;
+  return UINT32_MAX;
+}
+
+static int open_all(lua_State *L) {
+  worker_open_libraries(L);
+  return 0;
+}
+
+static void fork_one(struct loop *loop, uint32_t slot) {
+  pid_t server = getpid();
+  uint32_t seat = seat_of(slot);
+  struct program_process *p = program_process(slot);
+  sigset_t all, old;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &old);
+  pid_t pid = fork();
+  if (pid == 0) {
+    park_after_fork();
+    reaper_forget();
+    process_adopt_slot(slot, seat, (uint32_t)server);
+    loop->seat = seat;
+    loop->interp->id = atomic_fetch_add(&arena->next_id, 1);
+    gil_init(&loop->interp->gil);
+    gil_take(&loop->interp->gil);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    process_child(loop, slot);
+  }
+  sigprocmask(SIG_SETMASK, &old, NULL);
+  p->pid = pid > 0 ? pid : 0;
+  if (sync_is_object(p->worker) && pid > 0) ((struct worker *)arena_at(p->worker))->pid = pid;
+  p->parent = program_slot;
+  if (pid > 0) reaper_watch(slot, pid);
+}
+
+static void serve_requests(struct loop *loop) {
+  uint32_t slot = (uint32_t)atomic_exchange(&arena->fork_request, 0);
+  while (slot) {
+    uint32_t next = program_process(slot - 1)->request;
+    if (program_process(slot - 1)->state == PROCESS_STARTING) fork_one(loop, slot - 1);
+    slot = next;
+  }
+}
+
+// The fork server's life: ends with the root.
+static _Noreturn void serve_for_ever(struct loop *loop, uint32_t seat) {
+  struct program_seat *s = program_seat(seat);
+  for (;;) {
+    serve_requests(loop);
+    atomic_store(&s->bell, BELL_ASLEEP);
+    if (arena->fork_request == 0) futex_wait(&s->bell, BELL_ASLEEP, INT64_MAX);
+    atomic_store(&s->bell, BELL_AWAKE);
+  }
+}
+
+// Makes this process the fork server.
+_Noreturn void process_serve_forks(uint32_t slot, uint32_t seat) {
+  struct loop *loop = worker_open_interpreter(0);
+  lua_pushcfunction(loop->base, open_all);
+  if (lua_pcall(loop->base, 0, 0, 0) != LUA_OK || !reaper_start()) _exit(1);
+  arena->forkserver = slot + 1;
+  serve_for_ever(loop, seat);
+}

@@ -1,0 +1,119 @@
+#include "worker/worker.h"
+
+#include "base/futex.h"
+#include "value/value.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SIGNAL_PARENT (SIGRTMIN + 5)
+
+static pid_t parent_pid;
+
+// The kernel sends this when the *thread* that started us ends, too: only a dead process ends its children.
+static void on_parent_death(int signal) {
+  (void)signal;
+  if (getppid() != parent_pid) kill(getpid(), SIGKILL);
+}
+
+static void die_with_parent(pid_t parent) {
+  struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
+  parent_pid = parent;
+  sigaction(SIGNAL_PARENT, &action, NULL);
+  prctl(PR_SET_PDEATHSIG, SIGNAL_PARENT);
+  if (getppid() != parent) _exit(1);
+}
+
+static void ignored(int signal) { (void)signal; }
+
+// Ctrl-C reaches every process of the terminal's group; the root decides what it means. A handler, not SIG_IGN: programs
+// that are run from here get the default back.
+static void leave_interrupts_to_root(void) {
+  struct sigaction action = {.sa_handler = ignored, .sa_flags = SA_RESTART};
+  sigaction(SIGINT, &action, NULL);
+  signal(SIGQUIT, SIG_DFL);
+}
+
+// The calling process becomes the one in `slot`: takes its seat, will die with its parent.
+void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent) {
+  struct program_process *p = program_process(slot);
+  program_slot = slot;
+  p->pid = getpid();
+  die_with_parent((pid_t)parent);
+  leave_interrupts_to_root();
+  program_seat_sit(seat);
+  p->state = PROCESS_LIVE;
+  prctl(PR_SET_NAME, p->name);
+}
+
+static void limit(int resource, uint64_t value) {
+  struct rlimit r = {value, value};
+  if (value) setrlimit(resource, &r);
+}
+
+static int exit_status(const struct worker *w) { return w->outcome == OUTCOME_DONE ? 0 : 1; }
+
+// The whole life of a worker process from its loop on. Ends the process without the exit handlers of its parent.
+_Noreturn void process_child(struct loop *loop, uint32_t slot) {
+  uint64_t at = program_process(slot)->worker;
+  if (!sync_is_object(at)) _exit(1);
+  struct worker *w = arena_at(at);
+  limit(RLIMIT_AS, w->memory ? w->memory + ARENA_SIZE : 0);
+  limit(RLIMIT_CPU, w->cpu);
+  loop->model = MODEL_PROCESS;
+  worker_run(loop, w);
+  lua_getfield(loop->base, LUA_REGISTRYINDEX, "heddle.finish");
+  if (lua_isfunction(loop->base, -1)) lua_pcall(loop->base, 0, 0, 0);
+  fflush(NULL);
+  _exit(exit_status(w));
+}
+
+static int start_by_method(lua_State *L, struct worker *w, uint32_t slot, uint32_t seat) {
+  switch (w->method) {
+  case METHOD_FORK:
+    return process_fork(L, w, slot, seat);
+  case METHOD_SPAWN:
+    return process_spawn(slot, seat);
+  default:
+    return process_forkserver(slot, seat);
+  }
+}
+
+// Starts the process of a worker by the worker's method. Returns false, with errno set, when it could not.
+bool worker_start_process(lua_State *L, struct worker *w) {
+  uint32_t slot = program_process_alloc(program_slot);
+  if (slot == UINT32_MAX) return errno = EAGAIN, false;
+  uint32_t seat = program_seat_alloc(slot, 0);
+  if (seat == UINT32_MAX || !reaper_start()) {
+    program_process_free(slot);
+    return errno = EAGAIN, false;
+  }
+  struct program_process *p = program_process(slot);
+  p->worker = arena_offset(w);
+  p->order = w->order;
+  snprintf(p->name, sizeof p->name, "%.31s", w->head.name);
+  w->seat = seat + 1;
+  w->process = slot + 1;
+  sync_retain_for(&w->head, slot);
+  atomic_fetch_add(&arena->processes, 1);
+  int pid = start_by_method(L, w, slot, seat);
+  if (pid >= 0) {
+    if (pid > 0) w->pid = pid;
+    return true;
+  }
+  int error = errno;
+  atomic_fetch_sub(&arena->processes, 1);
+  w->seat = w->process = 0;
+  sync_bury_process(slot);
+  program_seat_free(seat);
+  program_process_free(slot);
+  return errno = error, false;
+}

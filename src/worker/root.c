@@ -1,0 +1,114 @@
+// The program's root: its start, Ctrl-C, and its end.
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "value/value.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
+
+static volatile sig_atomic_t interrupts, interrupts_seen;
+static const int64_t PATIENCE = 1000000000;
+
+static void kill_all(void) {
+  for (uint32_t i = 1; i < arena->process_top; i++) {
+    struct program_process *p = program_process(i);
+    if (p->state != PROCESS_FREE && p->pid > 0) kill(p->pid, SIGKILL);
+  }
+}
+
+// The first Ctrl-C asks the main task to stop, the second ends the program at once.
+static void on_interrupt(int signal) {
+  (void)signal;
+  if (interrupts++ >= 1) {
+    kill_all();
+    _exit(STATUS_INTERRUPTED);
+  }
+  program_ask(arena->root_seat, ATTENTION_SIGNAL);
+  gil_ask_to_look(program_seat(arena->root_seat)->tid);
+}
+
+static void attend(struct loop *loop, uint32_t why) {
+  struct worker *w = loop->worker;
+  if ((why & ATTENTION_WORKER) && w && w->cancels) {
+    uint32_t n = atomic_exchange(&w->cancels, 0);
+    while (n-- > 0) task_cancel(loop->main_task, "cancel", false);
+    for (uint32_t i = 0; w->hard && i < loop->task_cap; i++)
+      if (loop->tasks[i]) task_cancel(loop->tasks[i], "cancel", true);
+  }
+  if (loop->seat != arena->root_seat || program_slot != 0) return;
+  if (arena->deadlock) {
+    fflush(NULL);
+    kill_all();
+    _exit(STATUS_DEADLOCK);
+  }
+  if (interrupts == interrupts_seen || !loop->main_task) return;
+  interrupts_seen = interrupts;
+  loop->main_task->reason = "interrupted";
+  task_cancel(loop->main_task, "interrupted", false);
+}
+
+// A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is raised right here.
+static void look(lua_State *L) {
+  struct loop *loop = loop_self;
+  struct program_seat *seat = program_seat(loop->seat);
+  struct task *task = loop->current;
+  bool interrupted = interrupts != interrupts_seen && loop->seat == arena->root_seat;
+  uint32_t why = atomic_exchange(&seat->attention, 0);
+  if (why) attend(loop, why);
+  if (why & ATTENTION_RESCAN) program_ask(loop->seat, ATTENTION_RESCAN);
+  if (!task) return;
+  if (interrupted && task != loop->main_task) {
+    task->reason = "interrupted";
+    task_cancel(task, "interrupted", false);
+  }
+  if (task->hard || (interrupted && task->cancels && !task->shields)) task_raise_now(L, task);
+}
+
+// What every process of the program does first.
+void worker_init_process(void) {
+  sync_classes[SYNC_WORKER] = &worker_class;
+  value_set_key(arena->key);
+  gil_install_signals();
+  gil_set_look(look);
+  loop_set_attention(attend);
+  loop_set_deadlock_report(deadlock_check);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// Makes the calling process the program's root; the arena is new.
+void worker_init_root(void) {
+  uint32_t slot = program_process_alloc(0);
+  uint32_t seat = program_seat_alloc(slot, 0);
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+  program_slot = slot;
+  program_process(slot)->pid = getpid();
+  program_process(slot)->state = PROCESS_LIVE;
+  program_seat_sit(seat);
+  arena->root_seat = seat;
+  worker_init_process();
+  sigaction(SIGINT, &action, NULL);
+}
+
+static void await_processes(void) {
+  int64_t limit = clock_now() + PATIENCE;
+  while (arena->processes && clock_now() < limit) usleep(200);
+}
+
+// Ends the program's other processes (the fork server, and what was left) and closes the main interpreter.
+void worker_end_root(struct loop *loop) {
+  kill_all();
+  await_processes();
+  if (loop->interp->loop_count == 1) {
+    loop_free(loop);
+  } else {
+    fflush(NULL); // a thread that could not be stopped is still in there
+    _exit(1);
+  }
+}

@@ -1,0 +1,131 @@
+#include "worker/worker.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+enum { STACK = 256 * 1024 };
+
+static bool start_os_thread(void *(*body)(void *), struct worker_thread *given) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  pthread_attr_setstacksize(&attributes, STACK);
+#endif
+  bool started = pthread_create(&thread, &attributes, body, given) == 0;
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+// Starts an OS thread with a seat for a worker. Returns false when there is no room for another.
+static bool start_with_seat(struct worker *w, struct interp *interp, void *(*body)(void *)) {
+  uint32_t seat = program_seat_alloc(program_slot, 0);
+  if (seat == UINT32_MAX) return false;
+  struct worker_thread *given = malloc(sizeof *given);
+  if (!given) return false;
+  *given = (struct worker_thread){w, seat, interp};
+  w->seat = seat + 1;
+  w->pid = (int32_t)arena->root_pid;
+  sync_retain(&w->head);
+  if (start_os_thread(body, given)) return true;
+  w->seat = 0;
+  sync_release(&w->head);
+  program_seat_free(seat);
+  free(given);
+  return false;
+}
+
+static struct worker *sit_down(void *argument, struct interp **interp) {
+  struct worker_thread given = *(struct worker_thread *)argument;
+  free(argument);
+  program_seat_sit(given.seat);
+  prctl(PR_SET_NAME, given.worker->head.name);
+  *interp = given.interp;
+  return given.worker;
+}
+
+static void stand_up(struct worker *w, enum worker_outcome outcome) {
+  uint32_t seat = program_seat_index;
+  worker_finish(w, outcome);
+  sync_release(&w->head);
+  park_thread_end();
+  program_seat_free(seat);
+}
+
+// threads ---------------------------------------------------------------------------------------------------
+
+// [worker][loop]: the function and arguments wait in the handle's uservalue 1, a list; the main task goes there.
+static int run_thread(lua_State *L) {
+  struct worker *w = lua_touserdata(L, 1);
+  struct loop *loop = lua_touserdata(L, 2);
+  lua_getfield(L, LUA_REGISTRYINDEX, "heddle.workers");
+  lua_rawgetp(L, -1, w);
+  lua_getiuservalue(L, -1, 1);
+  int given = lua_gettop(L);
+  lua_getfield(L, given, "n");
+  int count = (int)lua_tointeger(L, -1);
+  struct task *task = task_new(L, loop);
+  task->main = true;
+  loop->main_task = task;
+  loop->worker = w;
+  int handle = lua_gettop(L);
+  luaL_checkstack(L, count + 4, "too many arguments");
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, given, i);
+  lua_pushvalue(L, handle);
+  lua_setfield(L, given, "task");
+  task_begin(L, task, handle, count - 1);
+  for (int i = 1; i <= count; i++) {
+    lua_pushnil(L);
+    lua_rawseti(L, given, i);
+  }
+  loop_run(loop, NULL);
+  lua_pushinteger(L, task->state == TASK_DONE     ? OUTCOME_DONE
+                     : task->state == TASK_FAILED ? OUTCOME_FAILED
+                                                  : OUTCOME_CANCELLED);
+  return 1;
+}
+
+static void *thread_main(void *argument) {
+  struct interp *interp;
+  struct worker *w = sit_down(argument, &interp);
+  gil_take(&interp->gil);
+  struct loop *loop = loop_new(interp, program_seat_index);
+  loop->model = MODEL_THREAD;
+  lua_State *L = loop->base;
+  lua_pushcfunction(L, run_thread);
+  lua_pushlightuserdata(L, w);
+  lua_pushlightuserdata(L, loop);
+  enum worker_outcome outcome = OUTCOME_FAILED;
+  if (lua_pcall(L, 2, 1, 0) == LUA_OK) outcome = (enum worker_outcome)lua_tointeger(L, -1);
+  lua_settop(L, 0);
+  loop_free(loop);
+  stand_up(w, outcome);
+  return NULL;
+}
+
+// Starts a thread of an interpreter. Its function is in the handle's uservalue.
+bool worker_start_thread(struct worker *w, struct interp *interp) {
+  return start_with_seat(w, interp, thread_main);
+}
+
+// isolates --------------------------------------------------------------------------------------------------
+
+static void *isolate_main(void *argument) {
+  struct interp *none;
+  struct worker *w = sit_down(argument, &none);
+  struct loop *loop = worker_open_interpreter(w->memory);
+  if (loop) {
+    loop->model = MODEL_ISOLATE;
+    worker_run(loop, w);
+    loop_free(loop);
+  }
+  stand_up(w, OUTCOME_FAILED);
+  return NULL;
+}
+
+// Starts an isolate: an OS thread with an interpreter of its own.
+bool worker_start_isolate(struct worker *w) { return start_with_seat(w, NULL, isolate_main); }
