@@ -131,7 +131,10 @@ local function watch(busted)
   end)
   busted.executors.after_each(function()
     local left = leaks.left_since(current.before)
-    if left then table.insert(current.failures, "left behind: " .. left) end
+    if left then
+      table.insert(current.failures, "left behind: " .. left)
+      leaks.cancel_since(current.before)
+    end
     finish_case()
   end)
 end

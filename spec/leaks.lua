@@ -18,12 +18,16 @@ local function names_in(folder)
   end
 end
 
-local function add_handles(held, module_name)
-  local ok, module = pcall(require, module_name)
-  if not ok or not module.list then return end
-  for _, handle in ipairs(module.list()) do
-    held[module_name .. " " .. tostring(handle.id)] = tostring(handle)
+-- The live tasks and workers, by identity.
+local function handles()
+  local found = {}
+  for _, model in ipairs(helper.models) do
+    local ok, module = pcall(require, "heddle." .. model)
+    for _, handle in ipairs(ok and module.list and module.list() or {}) do
+      found[model .. " " .. tostring(handle.id)] = handle
+    end
   end
+  return found
 end
 
 local function add_descriptors(held)
@@ -69,7 +73,7 @@ function leaks.snapshot()
   collectgarbage()
   collectgarbage()
   local held = {}
-  for _, model in ipairs(helper.models) do add_handles(held, "heddle." .. model) end
+  for key, handle in pairs(handles()) do held[key] = tostring(handle) end
   add_descriptors(held)
   add_children(held)
   add_threads(held)
@@ -98,6 +102,14 @@ function leaks.left_since(before)
     local left = difference(before, leaks.snapshot())
     if not left or helper.now() > give_up then return left end
     helper.sleep(0.01)
+  end
+end
+
+---Cancels the tasks and workers that were left since then, so that they do not outlive the file.
+---@param before table
+function leaks.cancel_since(before)
+  for key, handle in pairs(handles()) do
+    if not before.held[key] then pcall(handle.cancel, handle, { hard = true }) end
   end
 end
 
