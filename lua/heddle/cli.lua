@@ -145,7 +145,7 @@ local function no_more(words, i, verb)
 end
 
 
---- The sentence a scenario opens with.
+--- The sentence a scenario opens with, up to its first colon.
 local function opening(source)
   local lines = {}
   for line in source:gmatch "[^\n]+" do
@@ -153,7 +153,8 @@ local function opening(source)
     if not text then break end
     lines[#lines + 1] = text
   end
-  return (table.concat(lines, " "):match("^(.-[.!?])%s") or table.concat(lines, " "))
+  local text = table.concat(lines, " ") .. " "
+  return text:match "^(.-)[.:;!?]%s" or text
 end
 
 
