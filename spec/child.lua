@@ -139,8 +139,21 @@ local function watch(busted)
   end)
 end
 
+-- What the engine makes once and keeps (the reaper of processes, the fork server) is no leak of the
+-- case that happens to need it first.
+local function warm_up()
+  for _, model in ipairs(helper.models) do
+    local ok, module = pcall(require, "heddle." .. model)
+    for _, method in ipairs(ok and module.methods and module.methods() or { false }) do
+      local options = { method = method or nil }
+      if ok then module.start(options, function() end):join(10 * helper.slack) end
+    end
+  end
+end
+
 return function(flags)
   helper.preload()
+  warm_up()
   local busted = require "busted.core"()
   require "busted"(busted)
   require "busted.languages.en"
