@@ -44,7 +44,7 @@ uint32_t program_process_alloc(uint32_t parent) {
     p->pid = 0;
     p->status = 0;
     p->worker = 0;
-    p->watched = 0;
+    p->orphan = 0;
     return i;
   }
   return UINT32_MAX;

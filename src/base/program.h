@@ -16,7 +16,7 @@ struct program_process {
   _Atomic int32_t status;   // meaningful when dead: exit status, or minus the signal's number
   _Atomic uint64_t worker;  // the shared object that stands for it, 0: none
   _Atomic uint32_t request; // link in the fork server's list of requests: slot + 1
-  _Atomic uint32_t watched; // a reaper looks after it
+  _Atomic uint32_t orphan;  // its parent died: the root has yet to look after it
   uint32_t order;           // how many workers were started before it
   char name[32];
 };

@@ -4,6 +4,7 @@
 #include "host/output_lua.h"
 #include "loop/coroutine_lua.h"
 #include "loop/task.h"
+#include "value/names.h"
 #include "value/value.h"
 
 #include <lauxlib.h>
@@ -68,12 +69,22 @@ static void add_searcher(lua_State *L) {
   lua_pop(L, 2);
 }
 
+// Cancellations cross between interpreters as such.
+static void register_cancelled(lua_State *L) {
+  lua_pushliteral(L, "heddle.Cancelled");
+  task_push_cancelled(L, "cancel", NULL);
+  lua_getmetatable(L, -1);
+  value_set_class(L, lua_absindex(L, -3), lua_absindex(L, -1));
+  lua_pop(L, 3);
+}
+
 // Opens Lua's libraries and the engine's in a new interpreter. Raises on lack of memory.
 void modules_open(lua_State *L) {
   luaL_openlibs(L);
   task_open(L);
   coroutine_open(L);
   value_open(L);
+  register_cancelled(L);
   output_open(L);
   add_searcher(L);
 }

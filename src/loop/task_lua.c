@@ -351,6 +351,12 @@ static int f_internal(lua_State *L) {
   return 1;
 }
 
+// task.cancelled() -> an error object that equals every other cancellation
+static int f_cancelled(lua_State *L) {
+  task_push_cancelled(L, "cancel", NULL);
+  return 1;
+}
+
 // task.sleep(seconds): the running task sleeps; the others go on.
 static int f_sleep(lua_State *L) {
   return loop_sleep(L, "sleep", loop_seconds(L, 1, "sleep", "seconds"));
@@ -371,6 +377,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
+    {"cancelled", f_cancelled},
     {"current", f_current},   {"internal", f_internal},
     {"list", f_list},         {"locals", f_locals},
     {"new", f_new},           {"now", f_now},

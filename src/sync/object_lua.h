@@ -21,6 +21,7 @@ void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
 void object_retain_all_for(lua_State *L, uint32_t process);
 void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
+void queue_cross(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
 

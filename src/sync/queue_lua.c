@@ -391,11 +391,14 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {{"new", f_new}, {NULL, NULL}};
 
-// Opens heddle.native.queue.
-int luaopen_heddle_native_queue(lua_State *L) {
-  object_cross();
+// Lets queues cross between interpreters. Once per process.
+void queue_cross(void) {
   sync_set_drop(value_drop);
   object_set_cross(SYNC_QUEUE, cross);
+}
+
+// Opens heddle.native.queue.
+int luaopen_heddle_native_queue(lua_State *L) {
   object_open(L, SYNC_QUEUE, methods);
   if (luaL_newmetatable(L, PENDING_META)) {
     lua_pushcfunction(L, pending_gc);

@@ -111,7 +111,6 @@ static const luaL_Reg functions[] = {{"lock", f_lock}, {"objects", f_objects}, {
 
 // Opens heddle.native.sync.
 int luaopen_heddle_native_sync(lua_State *L) {
-  object_cross();
   object_open(L, SYNC_LOCK, lock_methods);
   open_guard(L);
   luaL_newlib(L, functions);

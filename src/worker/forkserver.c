@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+enum { EXIT_NOT_STARTED = 1 };
+
 // The server's slot + 1 while it lives.
 static bool have_server(void) { return arena->forkserver != 0; }
 
@@ -46,6 +48,7 @@ static void fork_one(struct loop *loop, uint32_t slot) {
   uint32_t seat = seat_of(slot);
   struct program_process *p = program_process(slot);
   sigset_t all, old;
+  p->parent = program_slot;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &old);
   pid_t pid = fork();
@@ -61,10 +64,13 @@ static void fork_one(struct loop *loop, uint32_t slot) {
     process_child(loop, slot);
   }
   sigprocmask(SIG_SETMASK, &old, NULL);
-  p->pid = pid > 0 ? pid : 0;
-  if (sync_is_object(p->worker) && pid > 0) ((struct worker *)arena_at(p->worker))->pid = pid;
-  p->parent = program_slot;
-  if (pid > 0) reaper_watch(slot, pid);
+  if (pid < 0) {
+    reaper_bury(slot, EXIT_NOT_STARTED);
+    return;
+  }
+  p->pid = pid;
+  if (sync_is_object(p->worker)) ((struct worker *)arena_at(p->worker))->pid = pid;
+  reaper_watch(slot, pid);
 }
 
 static void serve_requests(struct loop *loop) {

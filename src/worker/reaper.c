@@ -45,6 +45,7 @@ static void take_over_children(uint32_t dead) {
     if (p->state == PROCESS_FREE || p->parent != dead) continue;
     if (p->pid) kill(p->pid, SIGKILL);
     p->parent = 0;
+    p->orphan = 1;
     orphans = true;
   }
   if (orphans) program_ask(arena->reaper_seat, ATTENTION_WORKER);
@@ -71,7 +72,7 @@ static void forget_forkserver(uint32_t slot) {
 }
 
 // Everything that the death of the process in `slot` means for the rest. May be done again after being cut off.
-static void bury(uint32_t slot, int status) {
+void reaper_bury(uint32_t slot, int status) {
   struct program_process *p = program_process(slot);
   p->status = status;
   p->state = PROCESS_DEAD;
@@ -97,7 +98,7 @@ static void reap(uint32_t slot, int pidfd) {
   siginfo_t info = {0};
   if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) info.si_status = SIGKILL;
   close(pidfd);
-  bury(slot, exit_status(&info));
+  reaper_bury(slot, exit_status(&info));
 }
 
 // the thread ------------------------------------------------------------------------------------------------
@@ -105,8 +106,9 @@ static void reap(uint32_t slot, int pidfd) {
 static void watch_orphans(void) {
   for (uint32_t i = 1; program_slot == 0 && i < arena->process_top; i++) {
     struct program_process *p = program_process(i);
-    if (p->state == PROCESS_FREE || p->parent != 0 || p->watched) continue;
-    if (p->pid) reaper_watch(i, p->pid);
+    if (p->state == PROCESS_FREE || !p->orphan || p->pid == 0) continue;
+    p->orphan = 0;
+    reaper_watch(i, p->pid);
   }
 }
 
@@ -206,10 +208,9 @@ void reaper_forget(void) {
 bool reaper_watch(uint32_t slot, int pid) {
   int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (pidfd < 0) {
-    bury(slot, -SIGKILL);
+    reaper_bury(slot, -SIGKILL);
     return false;
   }
-  program_process(slot)->watched = 1;
   struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
                               .data.u64 = (uint64_t)slot << 32 | (uint32_t)pidfd};
   return epoll_ctl(poller, EPOLL_CTL_ADD, pidfd, &event) == 0;

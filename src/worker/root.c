@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "sync/object_lua.h"
 #include "value/value.h"
 
 #include <pthread.h>
@@ -75,6 +76,8 @@ static void look(lua_State *L) {
 void worker_init_process(void) {
   sync_classes[SYNC_WORKER] = &worker_class;
   value_set_key(arena->key);
+  object_cross();
+  queue_cross();
   gil_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);

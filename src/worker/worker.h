@@ -79,6 +79,7 @@ bool process_start_image(const char *role, uint32_t slot, uint32_t seat, int *pi
 // reaper.c, deadlock.c
 bool reaper_start(void);
 void reaper_forget(void);
+void reaper_bury(uint32_t slot, int status);
 bool reaper_watch(uint32_t slot, int pid);
 void reaper_ask_forkserver(void);
 void deadlock_check(void);
