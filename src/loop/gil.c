@@ -84,9 +84,13 @@ static void master_hook(lua_State *L, lua_Debug *ar) {
   lua_settop(L, top);
 }
 
-// Makes the coroutine stop at its next instruction. Safe in a signal handler.
+// Makes the coroutine stop within its next few instructions. Safe in a signal handler. The VM sees a
+// new hook at jumps and calls only: the varying count lets a switch come at any instruction of a loop.
 void gil_arm(lua_State *co) {
-  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, 1);
+  enum { SPREAD = 8 };
+  static _Thread_local volatile sig_atomic_t turn;
+  turn = (turn + 1) % SPREAD;
+  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, 1 + turn);
 }
 
 // Lets a coroutine run that many instructions before it is made to look again.
