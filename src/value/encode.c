@@ -14,8 +14,8 @@ enum stage { STAGE_META, STAGE_BEGIN, STAGE_LIST, STAGE_PAIRS, STAGE_UPVALUES };
 // An object whose content is being written. It stands on the Lua stack, above it the key that
 // lua_next() goes on from, above that its parts, which may have a frame of their own.
 struct frame {
-  uint32_t tag;         // its place: of the function's tag, for its cells
-  uint32_t counts;      // where to write how many parts there are
+  uint32_t tag;         // the place of its tag: a table's counts follow, a function's cells name it
+  uint32_t count;       // where a function's number of upvalues is to be written
   uint32_t list, pairs; // so many so far; list: of upvalues too
   enum stage stage;
 };
@@ -123,15 +123,15 @@ static void put_name(struct encoder *e, const struct name *name) {
   put_bytes(e, &check, 8);
 }
 
-// Writes a value that refers to nothing and is short, if idx holds one; false: it does not, or
-// there is no memory.
-static inline bool put_plain(lua_State *L, int idx, struct buffer *out) {
+// Writes a value of that type at idx, if it is a short one that refers to nothing; false: it is
+// not, or there is no memory.
+static inline bool put_plain(lua_State *L, int idx, int type, struct buffer *out) {
   if (!buffer_reserve(out, 1 + WIRE_SMALL)) return false;
   unsigned char *p = out->data + out->len;
   size_t len;
   const char *text;
   lua_Number number;
-  switch (lua_type(L, idx)) {
+  switch (type) {
   case LUA_TNIL:
     *p++ = WIRE_NIL;
     break;
@@ -151,7 +151,7 @@ static inline bool put_plain(lua_State *L, int idx, struct buffer *out) {
     text = lua_tolstring(L, idx, &len);
     if (len >= WIRE_SMALL) return false;
     *p++ = (unsigned char)(WIRE_SMALL_STRING + len);
-    p = wire_put(p, text, len);
+    p = wire_put_short(p, text, len);
     break;
   default:
     return false;
@@ -213,20 +213,20 @@ static void announce(struct encoder *e) {
 
 static struct frame *open_frame(struct encoder *e, uint32_t tag, enum stage stage) {
   struct frame *frame = &e->frames[e->depth++];
-  *frame = (struct frame){.tag = tag, .counts = here(e), .stage = stage};
+  *frame = (struct frame){.tag = tag, .stage = stage};
   luaL_checkstack(e->L, 6, NULL);
   return frame;
 }
 
 // Begins to write a table's content; its metatable, if it has one, comes first.
 static enum outcome open_table(struct encoder *e) {
-  static const unsigned char counts[8];
   uint32_t place = here(e);
-  put_byte(e, WIRE_TABLE);
-  open_frame(e, place, STAGE_BEGIN);
-  put_bytes(e, counts, sizeof counts);
+  reserve(e, 9); // the counts are written at the end
+  *at(e, place) = WIRE_TABLE;
+  e->out->len += 9;
+  struct frame *frame = open_frame(e, place, STAGE_BEGIN);
   if (lua_getmetatable(e->L, -1)) {
-    e->frames[e->depth - 1].stage = STAGE_META;
+    frame->stage = STAGE_META;
     *at(e, place) |= value_has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
   }
   return OPENED;
@@ -281,7 +281,7 @@ static void put_dump(struct encoder *e, unsigned char tag) {
 
 // Begins to write the upvalues of the function whose tag is at `place`.
 static enum outcome open_function(struct encoder *e, uint32_t place) {
-  open_frame(e, place, STAGE_UPVALUES);
+  open_frame(e, place, STAGE_UPVALUES)->count = here(e);
   put_byte(e, 0);
   return OPENED;
 }
@@ -332,8 +332,9 @@ static enum outcome put_object(struct encoder *e) {
 }
 
 static enum outcome put(struct encoder *e) {
-  if (put_plain(e->L, -1, e->out)) return WRITTEN;
-  switch (lua_type(e->L, -1)) {
+  int type = lua_type(e->L, -1);
+  if (put_plain(e->L, -1, type, e->out)) return WRITTEN;
+  switch (type) {
   case LUA_TSTRING:
     return put_string(e);
   case LUA_TTABLE:
@@ -352,7 +353,7 @@ static enum outcome put(struct encoder *e) {
 
 // Writes the key below the top of the stack; one that is an object is only announced.
 static void put_key(struct encoder *e) {
-  if (put_plain(e->L, -2, e->out)) return;
+  if (put_plain(e->L, -2, lua_type(e->L, -2), e->out)) return;
   lua_pushvalue(e->L, -2);
   e->only_announce = true;
   put(e);
@@ -398,7 +399,7 @@ static enum outcome go_on_table(struct encoder *e, struct frame *frame) {
     if (put(e) == OPENED) return OPENED;
     lua_pop(L, 1);
   }
-  wire_put(wire_put(at(e, frame->counts), &frame->list, 4), &frame->pairs, 4);
+  wire_put(wire_put(at(e, frame->tag + 1), &frame->list, 4), &frame->pairs, 4);
   return end_frame(e);
 }
 
@@ -429,7 +430,7 @@ static enum outcome go_on_function(struct encoder *e, struct frame *frame) {
     if (put_upvalue(e, frame, name) == OPENED) return OPENED;
     lua_pop(e->L, 1);
   }
-  *at(e, frame->counts) = (unsigned char)frame->list;
+  *at(e, frame->count) = (unsigned char)frame->list;
   return end_frame(e);
 }
 
@@ -560,8 +561,9 @@ static void encode_message(lua_State *L, int first, int count, const char *root,
 // then, and nothing is retained. May run Lua code (finalizers).
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out) {
   if (count == 1) {
-    if (put_plain(L, first, out)) return;
-    if (lua_type(L, first) == LUA_TSTRING && put_long_string(L, first, out)) return;
+    int type = lua_type(L, first);
+    if (put_plain(L, first, type, out)) return;
+    if (type == LUA_TSTRING && put_long_string(L, first, out)) return;
   }
   encode_message(L, first, count, root, out);
 }

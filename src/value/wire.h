@@ -66,6 +66,22 @@ static inline unsigned char *wire_put(unsigned char *p, const void *bytes, size_
   return p + len;
 }
 
+// The same for a few bytes, mostly fewer than 17, without the call that memcpy of any length is.
+static inline unsigned char *wire_put_short(unsigned char *p, const char *bytes, size_t len) {
+  if (len > 16) return wire_put(p, bytes, len);
+  if (len >= 8) {
+    memcpy(p, bytes, 8);
+    memcpy(p + len - 8, bytes + len - 8, 8);
+  } else if (len >= 4) {
+    memcpy(p, bytes, 4);
+    memcpy(p + len - 4, bytes + len - 4, 4);
+  } else {
+    for (size_t i = 0; i < len; i++)
+      p[i] = (unsigned char)bytes[i];
+  }
+  return p + len;
+}
+
 static inline unsigned char *wire_put_varint(unsigned char *p, uint64_t n) {
   for (; n >= 0x80; n >>= 7)
     *p++ = (unsigned char)(n | 0x80);
