@@ -17,7 +17,7 @@ local isolate = {
 ---A class whose instances run as isolates.
 ---@param name string
 ---@return table
-function isolate.extend(name) return handle.extend(isolate, name) end
+function isolate.extend(name) return require("heddle.extend").class("isolate", name) end
 
 
 return isolate

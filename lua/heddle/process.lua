@@ -19,7 +19,7 @@ local process = {
 ---A class whose instances run as processes.
 ---@param name string
 ---@return table
-function process.extend(name) return handle.extend(process, name) end
+function process.extend(name) return require("heddle.extend").class("process", name) end
 
 
 return process

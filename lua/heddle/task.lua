@@ -19,7 +19,7 @@ local task = {
 ---A class whose instances run as tasks.
 ---@param name string
 ---@return table
-function task.extend(name) return handle.extend(task, name) end
+function task.extend(name) return require("heddle.extend").class("task", name) end
 
 
 return task

@@ -19,7 +19,7 @@ local thread = {
 ---A class whose instances run as threads.
 ---@param name string
 ---@return table
-function thread.extend(name) return handle.extend(thread, name) end
+function thread.extend(name) return require("heddle.extend").class("thread", name) end
 
 
 return thread

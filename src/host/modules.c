@@ -69,13 +69,21 @@ static void add_searcher(lua_State *L) {
   lua_pop(L, 2);
 }
 
-// Cancellations cross between interpreters as such.
+// Cancellations cross between interpreters as such: their metatable is a class, and its functions, being those of a
+// module that every interpreter has, cross by name.
 static void register_cancelled(lua_State *L) {
   lua_pushliteral(L, "heddle.Cancelled");
   task_push_cancelled(L, "cancel", NULL);
   lua_getmetatable(L, -1);
   value_set_class(L, lua_absindex(L, -3), lua_absindex(L, -1));
-  lua_pop(L, 3);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_createtable(L, 0, 2);
+  lua_getfield(L, -3, "__eq");
+  lua_setfield(L, -2, "eq");
+  lua_getfield(L, -3, "__tostring");
+  lua_setfield(L, -2, "tostring");
+  lua_setfield(L, -2, "heddle.native.cancelled");
+  lua_pop(L, 4);
 }
 
 // Opens Lua's libraries and the engine's in a new interpreter. Raises on lack of memory.
