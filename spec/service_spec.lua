@@ -150,7 +150,7 @@ describe("heddle.service", function()
     assert.equal(1, count(r.err, "Thread%-1 is starting work\n"))
     assert.equal(1, count(r.err, "Thread%-2 is starting work\n"))
     assert.equal(1, count(r.err,
-      "Thread%-%d is processing Job #0 %(type=CPUBoundJob, size=1%.344421851525048%)\n"))
+      "Thread%-%d is processing Job #0 %(type=CPUBoundJob, size=1%.3444218515250481%)\n"))
     assert.equal(3, count(r.err, "Thread%-%d has completed Job #%d "))
     assert.equal(2, count(r.err, "Thread%-%d has no work to do\n"))
     assert.equal(2, count(r.err, "Thread%-%d has finished work\n"))
