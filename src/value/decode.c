@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "value/encode.h"
 #include "value/names.h"
+#include "value/objects.h"
 #include "value/value.h"
 #include "value/wire.h"
 
@@ -440,52 +440,11 @@ static void finish(struct decoder *d) {
   }
 }
 
-// --- references ----------------------------------------------------------------------------------
-
-struct references {
-  const unsigned char *bytes;
-  size_t count, taken; // taken: so many belong to objects here
-};
-
-// references: returns a table of the objects. Runs protected, as each step can raise.
-static int push_objects(lua_State *L) {
-  struct references *r = lua_touserdata(L, 1);
-  const struct value_shared *ops = value_shared_ops();
-  lua_newtable(L);
-  while (r->taken < r->count) {
-    if (!ops->push(L, wire_u64(r->bytes + 8 * r->taken)))
-      return damaged(L, "it refers to an object that is not there");
-    r->taken++;
-    lua_rawseti(L, -2, (lua_Integer)r->taken);
-  }
-  return 1;
-}
-
-static void release(const unsigned char *bytes, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    value_shared_ops()->release(wire_u64(bytes + 8 * i));
-}
-
-// Turns the message's references into objects; those that did not become one are given back when it
-// raises.
+// Turns the message's references into objects.
 static void get_objects(struct decoder *d, size_t count) {
-  struct references r = {.bytes = d->end, .count = count};
   if (count == 0) return;
-  if (!value_shared_ops()) damaged(d->L, "it refers to objects");
-  lua_pushcfunction(d->L, push_objects);
-  lua_pushlightuserdata(d->L, &r);
-  if (lua_pcall(d->L, 1, 1, 0) != LUA_OK) {
-    release(r.bytes + 8 * r.taken, r.count - r.taken);
-    lua_error(d->L);
-  }
+  value_push_objects(d->L, d->end, count);
   lua_replace(d->L, d->base + OBJECTS);
-}
-
-// Takes the references of a message that nobody will decode back. Damaged bytes do no harm.
-void value_drop(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  if (count > 0 && value_shared_ops()) release((const unsigned char *)bytes + content, count);
 }
 
 // --- messages ------------------------------------------------------------------------------------

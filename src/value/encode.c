@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "value/objects.h"
+#include "value/plain.h"
 #include "value/seen.h"
 #include "value/value.h"
 #include "value/wire.h"
@@ -38,14 +40,6 @@ struct encoder {
   int depth;
   struct frame frames[VALUE_DEPTH];
 };
-
-static const struct value_shared *shared_ops;
-
-// Tells the codec what heddle's shared objects are. ops: stays valid; before the first message.
-void value_set_shared(const struct value_shared *ops) { shared_ops = ops; }
-
-// What value_set_shared() was told, or NULL.
-const struct value_shared *value_shared_ops(void) { return shared_ops; }
 
 // Gives an encoder's memory back. encoder: may be NULL.
 void value_encoder_free(struct encoder *encoder) {
@@ -110,7 +104,7 @@ static void put_text(struct encoder *e, const char *text, size_t len) {
 // Writes a module's name, or a function's: the module's, a zero, and the field's.
 static void put_name(struct encoder *e, const struct name *name) {
   bool field = name->kind == NAME_FIELD;
-  size_t len = name->first.len + (field ? 1 + name->second.len : 0);
+  size_t len = (size_t)name->first.len + (field ? 1 + name->second.len : 0);
   put_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
   put_varint(e, len);
   uint32_t place = here(e);
@@ -121,55 +115,6 @@ static void put_name(struct encoder *e, const struct name *name) {
   }
   uint64_t check = value_check(WIRE_NAMES, at(e, place), len);
   put_bytes(e, &check, 8);
-}
-
-// Writes a value of that type at idx, if it is a short one that refers to nothing; false: it is
-// not, or there is no memory.
-static inline bool put_plain(lua_State *L, int idx, int type, struct buffer *out) {
-  if (!buffer_reserve(out, 1 + WIRE_SMALL)) return false;
-  unsigned char *p = out->data + out->len;
-  size_t len;
-  const char *text;
-  lua_Number number;
-  switch (type) {
-  case LUA_TNIL:
-    *p++ = WIRE_NIL;
-    break;
-  case LUA_TBOOLEAN:
-    *p++ = lua_toboolean(L, idx) ? WIRE_TRUE : WIRE_FALSE;
-    break;
-  case LUA_TNUMBER:
-    if (lua_isinteger(L, idx)) {
-      p = wire_put_int(p, lua_tointegerx(L, idx, NULL));
-      break;
-    }
-    number = lua_tonumberx(L, idx, NULL);
-    *p++ = WIRE_FLOAT;
-    p = wire_put(p, &number, sizeof number);
-    break;
-  case LUA_TSTRING:
-    text = lua_tolstring(L, idx, &len);
-    if (len >= WIRE_SMALL) return false;
-    *p++ = (unsigned char)(WIRE_SMALL_STRING + len);
-    p = wire_put_short(p, text, len);
-    break;
-  default:
-    return false;
-  }
-  out->len = (size_t)(p - out->data);
-  return true;
-}
-
-// Writes a long string that is the message's only value.
-static bool put_long_string(lua_State *L, int idx, struct buffer *out) {
-  size_t len;
-  const char *text = lua_tolstring(L, idx, &len);
-  if (!buffer_reserve(out, len + 11)) return false;
-  unsigned char *p = out->data + out->len;
-  *p++ = WIRE_STRING;
-  p = wire_put(wire_put_varint(p, len), text, len);
-  out->len = (size_t)(p - out->data);
-  return true;
 }
 
 // --- values; each function writes the one at the top of the stack and leaves it there ------------
@@ -252,6 +197,7 @@ static enum outcome put_table(struct encoder *e) {
     put_byte(e, WIRE_GLOBALS);
     return WRITTEN;
   }
+  if (!e->names->fresh) value_names_refresh(e->L, e->names);
   const struct name *name = value_name_of(e->names, object);
   if (name && value_names_holds(e->L, name) && put_named(e, name)) return WRITTEN;
   remember(e, object, here(e));
@@ -290,6 +236,7 @@ static enum outcome put_function(struct encoder *e) {
   const void *object = lua_topointer(e->L, -1);
   const struct seen_entry *known = value_seen(&e->seen, object);
   if (known) return put_back(e, known->place);
+  if (!e->names->fresh) value_names_refresh(e->L, e->names);
   const struct name *name = value_names_of_top(e->L, e->names);
   if (name && put_named(e, name)) return WRITTEN;
   if (lua_iscfunction(e->L, -1)) return refuse(e);
@@ -320,10 +267,11 @@ static enum outcome put_object(struct encoder *e) {
   uint32_t number = known ? known->place : (uint32_t)e->reference_count;
   if (!known) {
     uint64_t reference;
+    const struct value_shared *ops = value_shared_ops();
     remember(e, object, number);
     reserve_reference(e);
-    if (!shared_ops || !shared_ops->identify(e->L, lua_gettop(e->L), &reference)) return refuse(e);
-    shared_ops->retain(reference);
+    if (!ops || !ops->identify(e->L, lua_gettop(e->L), &reference)) return refuse(e);
+    ops->retain(reference);
     e->references[e->reference_count++] = reference;
   }
   put_byte(e, WIRE_OBJECT);
@@ -333,7 +281,7 @@ static enum outcome put_object(struct encoder *e) {
 
 static enum outcome put(struct encoder *e) {
   int type = lua_type(e->L, -1);
-  if (put_plain(e->L, -1, type, e->out)) return WRITTEN;
+  if (value_put_plain(e->L, -1, type, e->out)) return WRITTEN;
   switch (type) {
   case LUA_TSTRING:
     return put_string(e);
@@ -353,7 +301,7 @@ static enum outcome put(struct encoder *e) {
 
 // Writes the key below the top of the stack; one that is an object is only announced.
 static void put_key(struct encoder *e) {
-  if (put_plain(e->L, -2, lua_type(e->L, -2), e->out)) return;
+  if (value_put_plain(e->L, -2, lua_type(e->L, -2), e->out)) return;
   lua_pushvalue(e->L, -2);
   e->only_announce = true;
   put(e);
@@ -482,7 +430,6 @@ static void put_references(struct encoder *e) {
 static int encode(lua_State *L) {
   struct encoder *e = lua_touserdata(L, 1);
   int last = lua_gettop(L);
-  if (!e->names->fresh) value_names_refresh(L, e->names);
   lua_pushnil(L);
   e->pending = last + 1;
   put_byte(e, WIRE_MESSAGE);
@@ -531,7 +478,7 @@ static void give_back(struct encoder *e) {
 static bool undo(struct encoder *e) {
   bool refused = e->refused;
   for (size_t i = 0; i < e->reference_count; i++)
-    shared_ops->release(e->references[i]);
+    value_shared_ops()->release(e->references[i]);
   e->out->len = e->start;
   give_back(e);
   return refused;
@@ -562,8 +509,10 @@ static void encode_message(lua_State *L, int first, int count, const char *root,
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out) {
   if (count == 1) {
     int type = lua_type(L, first);
-    if (put_plain(L, first, type, out)) return;
-    if (type == LUA_TSTRING && put_long_string(L, first, out)) return;
+    if (value_put_plain(L, first, type, out)) return;
+    if (type == LUA_TSTRING && value_put_string(L, first, out)) return;
+  } else if (value_put_all_plain(L, first, count, out)) {
+    return;
   }
   encode_message(L, first, count, root, out);
 }

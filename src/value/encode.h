@@ -1,5 +1,5 @@
-// Inside of the encoder that the rest of the room needs: its memory, what shared objects are, and
-// the slow search for what can't be copied. Stands on names.h.
+// Inside of the encoder that the rest of the room needs: its memory, and the slow
+// search for what can't be copied. Stands on names.h.
 #ifndef HEDDLE_VALUE_ENCODE_H
 #define HEDDLE_VALUE_ENCODE_H
 
@@ -9,7 +9,6 @@
 
 #include "value/names.h"
 
-const struct value_shared *value_shared_ops(void);
 void value_encoder_free(struct encoder *encoder);
 int value_refuse(lua_State *L, int first, int count, const char *root);
 

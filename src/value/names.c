@@ -80,7 +80,7 @@ static int rank(const char *module) {
   return strncmp(module, "heddle", 6) == 0 ? 1 : 2;
 }
 
-// Is module a, field b the better name than that of an entry? So that every interpreter and every
+// Is a module's name better than the one an entry has? So that every interpreter and every
 // build of the map chooses alike.
 static bool is_better(const struct name *entry, const char *module) {
   const char *other = entry->first.bytes;
@@ -108,78 +108,86 @@ static void make_room(lua_State *L, struct names *names) {
   names->mask = size - 1;
 }
 
+// The building of a map.
+struct build {
+  lua_State *L;
+  struct names *names;
+  int texts;               // the index of the list of strings
+  struct name_text module; // the one whose fields are entered; or a class
+};
+
 // Keeps the string at idx.
-static struct name_text keep_text(lua_State *L, struct names *names, int idx) {
-  struct name_text text = {.at = ++names->texts};
-  text.bytes = lua_tolstring(L, idx, &text.len);
-  lua_pushvalue(L, idx);
-  push_kept(L, TEXTS);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, text.at);
-  lua_pop(L, 1);
+static struct name_text keep_text(struct build *b, int idx) {
+  size_t len;
+  struct name_text text = {.at = ++b->names->texts};
+  text.bytes = lua_tolstring(b->L, idx, &len);
+  if (len > UINT32_MAX) luaL_error(b->L, "a module's name is too long");
+  text.len = (uint32_t)len;
+  lua_pushvalue(b->L, idx);
+  lua_rawseti(b->L, b->texts, text.at);
   return text;
 }
 
-// Enters the object at the top of the stack under the names at the indices first and second (0:
-// none), unless a better name is known.
-static void enter(lua_State *L, struct names *names, enum name_kind kind, int first, int second) {
-  const void *object = lua_topointer(L, -1);
-  make_room(L, names);
+// Enters the object at the top of the stack as b->module, or as its field whose name stands below,
+// unless a better name is known.
+static void enter(struct build *b, enum name_kind kind) {
+  struct names *names = b->names;
+  const void *object = lua_topointer(b->L, -1);
+  make_room(b->L, names);
   uint32_t i = value_slot(object, names->mask);
   while (names->slots[i].kind != 0 && names->slots[i].object != object)
     i = (i + 1) & names->mask;
   struct name *entry = &names->slots[i];
   if (entry->kind == 0)
     names->count++;
-  else if ((entry->kind != NAME_CLASS || kind == NAME_CLASS) &&
-           !is_better(entry, lua_tostring(L, first)))
+  else if ((entry->kind != NAME_CLASS || kind == NAME_CLASS) && !is_better(entry, b->module.bytes))
     return;
-  struct name fresh = {.object = object, .kind = kind};
-  fresh.first = keep_text(L, names, first);
-  if (second) fresh.second = keep_text(L, names, second);
+  struct name fresh = {.object = object, .first = b->module, .kind = kind};
+  if (kind == NAME_FIELD) fresh.second = keep_text(b, -2);
   *entry = fresh;
 }
 
-// Enters the functions that are fields of the module at the top of the stack, whose name stands
-// below it. A Lua function among the globals is the script's own: the receiver has none of it.
-static void enter_fields(lua_State *L, struct names *names) {
-  int module = lua_gettop(L), name = module - 1;
-  bool is_globals = lua_topointer(L, module) == names->globals;
+// Enters the functions that are fields of the module at the top of the stack. A Lua function among
+// the globals is the script's own: the receiver has none of it.
+static void enter_fields(struct build *b) {
+  lua_State *L = b->L;
+  int module = lua_gettop(L);
+  bool is_globals = lua_topointer(L, module) == b->names->globals;
   for (lua_pushnil(L); lua_next(L, module); lua_pop(L, 1))
     if (lua_type(L, -2) == LUA_TSTRING && lua_isfunction(L, -1) &&
         (!is_globals || lua_iscfunction(L, -1)))
-      enter(L, names, NAME_FIELD, name, module + 1);
+      enter(b, NAME_FIELD);
 }
 
-static void enter_modules(lua_State *L, struct names *names) {
-  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  int loaded = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, loaded); lua_pop(L, 1)) {
+// Enters what the table at the top of the stack holds by name, and pops that table.
+static void enter_all(struct build *b, enum name_kind kind) {
+  lua_State *L = b->L;
+  int table = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || !(lua_istable(L, -1) || lua_isfunction(L, -1))) continue;
-    enter(L, names, NAME_MODULE, loaded + 1, 0);
-    if (lua_istable(L, -1)) enter_fields(L, names);
+    b->module = keep_text(b, -2);
+    enter(b, kind);
+    if (kind == NAME_MODULE && lua_istable(L, -1)) enter_fields(b);
   }
   lua_pop(L, 1);
 }
 
-static void enter_classes(lua_State *L, struct names *names) {
-  push_kept(L, CLASSES);
-  int classes = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, classes); lua_pop(L, 1))
-    enter(L, names, NAME_CLASS, classes + 1, 0);
-  lua_pop(L, 1);
-}
-
-// Builds the map anew. May raise a memory error; the map is then to be built again.
+// Builds the map anew. May raise a memory error; the map is then to be built again. Makes nothing
+// that could start the collector.
 void value_names_refresh(lua_State *L, struct names *names) {
   luaL_checkstack(L, 12, NULL);
+  struct build b = {.L = L, .names = names, .texts = lua_gettop(L) + 1};
   names->fresh = false;
   names->count = 0;
   names->texts = 0;
   if (names->slots) memset(names->slots, 0, (names->mask + 1) * sizeof *names->slots);
   make_room(L, names);
-  enter_classes(L, names);
-  enter_modules(L, names);
+  push_kept(L, TEXTS);
+  push_kept(L, CLASSES);
+  enter_all(&b, NAME_CLASS);
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  enter_all(&b, NAME_MODULE);
+  lua_pop(L, 1);
   names->fresh = true;
 }
 

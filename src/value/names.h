@@ -18,9 +18,9 @@ struct encoder;
 enum name_kind { NAME_MODULE = 1, NAME_FIELD, NAME_CLASS };
 
 struct name_text {
-  const char *bytes; // of a Lua string, which a table of the room keeps alive
-  size_t len;
-  lua_Integer at; // its place in that table
+  const char *bytes; // of a Lua string, which a list keeps alive
+  uint32_t len;
+  uint32_t at; // its place in that list
 };
 
 struct name {
@@ -34,7 +34,7 @@ struct names {
   bool fresh;          // nothing changed since the map was built
   uint32_t count, mask;
   struct name *slots;
-  lua_Integer texts;     // how many strings are kept alive
+  uint32_t texts;        // how many strings are kept alive
   struct encoder *spare; // the encoder's memory between two messages
 };
 

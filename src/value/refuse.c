@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "value/encode.h"
+#include "value/objects.h"
 #include "value/value.h"
 
 // How an object was reached from the one that holds it.
