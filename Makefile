@@ -44,8 +44,10 @@ asan: build/asan/heddle  ## under AddressSanitizer and UBSan: build/asan/heddle
 tsan: build/tsan/heddle  ## under ThreadSanitizer: build/tsan/heddle
 stress: build/stress/heddle  ## what is rare made frequent: build/stress/heddle
 
+EXTRA_tsan := build/obj/tsan/longjmp.o
+
 define flavour_rules
-$(EXE_$(1)): $(SOURCES:src/%.c=build/obj/$(1)/%.o) build/obj/$(1)/embedded.o
+$(EXE_$(1)): $(SOURCES:src/%.c=build/obj/$(1)/%.o) build/obj/$(1)/embedded.o $(EXTRA_$(1))
 	@mkdir -p $$(@D)
 	$$(CC) $$(FLAGS_$(1)) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 
@@ -59,6 +61,10 @@ build/obj/$(1)/embedded.o: build/embedded.c src/host/embedded.h
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 -include $(wildcard build/obj/*/*/*.d)
+
+build/obj/tsan/longjmp.o: tools/tsan_longjmp.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -std=gnu11 -U_FORTIFY_SOURCE $(WARNINGS) -c -o $@ $<
 
 # The embedded Lua; the list of files is part of what it depends on, so that a removed one leaves it too.
 build/embedded.c: build/embed build/embedded.list $(LIBRARY) $(SCRIPTS)
