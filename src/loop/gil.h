@@ -65,6 +65,7 @@ struct gil_extra {
   int32_t count;
   uint8_t mask;
   uint8_t parked;
+  uint8_t pooled; // the loop keeps it for tasks to come
 };
 struct gil_extra *gil_extra(struct lua_State *co);
 struct lua_State *gil_new_coroutine(struct lua_State *L);

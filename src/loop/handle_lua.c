@@ -113,7 +113,8 @@ void handle_push_report(lua_State *L, const char *kind) {
 }
 
 // Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to them.
-void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index) {
+void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
+                 lua_CFunction tostring) {
   luaL_getmetatable(L, meta);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
@@ -125,5 +126,7 @@ void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CF
   lua_setfield(L, -3, "methods");
   lua_pushcclosure(L, index, 1);
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, tostring);
+  lua_setfield(L, -2, "__tostring");
   lua_pop(L, 1);
 }

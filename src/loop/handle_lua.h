@@ -14,6 +14,7 @@ int handle_started_at(lua_State *L);
 void handle_push_place(lua_State *L, int line);
 int handle_raise(lua_State *L, const char *kind);
 void handle_push_report(lua_State *L, const char *kind);
-void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index);
+void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
+                 lua_CFunction tostring);
 
 #endif

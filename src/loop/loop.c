@@ -68,6 +68,8 @@ struct loop *loop_new(struct interp *interp, uint32_t seat) {
   lua_State *L = interp->main;
   lua_newtable(L);
   loop->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  loop->pool = luaL_ref(L, LUA_REGISTRYINDEX);
   if (interp->loops) {
     loop->base = gil_new_coroutine(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, loop);
@@ -88,6 +90,7 @@ static void unlink_loop(struct loop *loop) {
   *link = loop->next;
   lua_State *L = interp->main;
   luaL_unref(L, LUA_REGISTRYINDEX, loop->anchor);
+  luaL_unref(L, LUA_REGISTRYINDEX, loop->pool);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, loop);
   atomic_fetch_sub(&interp->loop_count, 1);

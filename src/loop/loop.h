@@ -22,6 +22,7 @@ struct interp {
   uint32_t names[4];       // the last number of Task-n, Thread-n, Isolate-n, Process-n
 };
 
+enum { LOOP_SPARES = 64 };
 enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED, TASK_CANCELLED };
 enum task_wake { WAKE_KICK = 1, WAKE_TIME = 2, WAKE_CANCEL = 4 };
 
@@ -34,10 +35,11 @@ struct loop_op {
   void (*describe)(void *object, char *text, size_t size);      // what is waited for
 };
 
-// A task, as userdata in its interpreter. Uservalue 1: the coroutine while it lives, then the results (one value, or
-// a table with n) or the error; 2: a table of name, traceback, locals, and what Lua adds.
+// A task, as userdata in its interpreter. Uservalue 1: first its function (with arguments: a list of both), while it runs
+// its coroutine, then the results (one value, or a list) or the error; 2: a table of name, traceback, locals; 3: the
+// function that started it.
 struct task {
-  lua_State *co;
+  lua_State *co;               // from its first slice on: until then it needs none
   struct loop *loop;           // NULL once it has ended
   struct task *next;           // in the ready list
   struct task *undescribed;    // link in the loop's list of those parked since it last slept
@@ -54,7 +56,7 @@ struct task {
   const char *reason;          // of the last cancel, NULL: "cancel"
   uint16_t shields;
   uint16_t cancels;            // requests not yet raised
-  int32_t results;             // how many
+  int32_t results;             // how many; before it runs: how many arguments
   int32_t line;                // where it was started; the function is uservalue 3
   struct timer timer;
   const struct loop_op *op;    // while it waits
@@ -75,6 +77,9 @@ struct loop {
   struct task **tasks;         // by ticket; NULL: free
   uint32_t task_cap, task_free; // first free ticket to look at
   uint32_t live, daemons;      // tasks not ended; of these daemons
+  lua_State *spares[LOOP_SPARES]; // coroutines for tasks to come, kept in the list `pool`
+  int spare_count, pool_size;
+  int pool;                    // registry reference of that list
   int anchor;                  // registry reference of the table that keeps the live tasks
   bool suspended;              // the coroutine that just yielded was parked by the engine
   bool chain_ok;               // every coroutine around the running one can be suspended

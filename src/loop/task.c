@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define TASK_META "heddle.task"
+#define FAILED_META "heddle.task.failed" // the same with a finalizer, which would be costly on every task
 #define CANCELLED_META "heddle.cancelled"
 
 enum { FIRST_TICKETS = 64, STOP_BUDGET = 100000 };
@@ -49,7 +50,10 @@ struct task *task_new(lua_State *L, struct loop *loop) {
 }
 
 // The task at `arg`, or NULL.
-struct task *task_test(lua_State *L, int arg) { return luaL_testudata(L, arg, TASK_META); }
+struct task *task_test(lua_State *L, int arg) {
+  struct task *task = luaL_testudata(L, arg, TASK_META);
+  return task ? task : luaL_testudata(L, arg, FAILED_META);
+}
 
 // The task at `arg`; anything else is misuse.
 struct task *task_check(lua_State *L, int arg, const char *function) {
@@ -117,26 +121,23 @@ static void unlink_undescribed(struct loop *loop, struct task *task) {
   task->listed = false;
 }
 
+// From now on the handle's end is noticed: an error that nobody asked for is reported then.
 static void note_failure(lua_State *L, int handle) {
-  if (luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failed") == 0) {
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-  }
   lua_pushvalue(L, handle);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
+  luaL_setmetatable(L, FAILED_META);
   lua_pop(L, 1);
 }
 
-// The coroutine has come to its end with `count` values on it (one, the error, when `state` is not DONE).
-static void end_task(struct loop *loop, struct task *task, int state, int count) {
+// The task has come to its end with `count` values on top of `from` (one, the error, when `state` is not DONE).
+static void end_task(struct loop *loop, struct task *task, int state, lua_State *from, int count) {
   lua_State *L = loop->base;
   luaL_checkstack(L, count + 4, "too many results");
   task_push(L, loop, task);
   int handle = lua_gettop(L);
-  if (count) lua_xmove(task->co, L, count);
+  if (from == L)
+    lua_insert(L, handle - count), handle -= count;
+  else if (count)
+    lua_xmove(from, L, count);
   keep_results(L, task, handle, count);
   task->co = NULL;
   timer_stop(&loop->timers, &task->timer);
@@ -189,32 +190,74 @@ static int body(lua_State *L) {
 void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   struct loop *loop = task->loop;
   handle = lua_absindex(L, handle);
-  lua_State *co = gil_new_coroutine(L);
+  task->results = arguments;
+  if (arguments > 0) {
+    lua_createtable(L, arguments + 1, 0);
+    lua_insert(L, -arguments - 2);
+    for (int i = arguments + 1; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+  }
   lua_setiuservalue(L, handle, 1);
-  if (!lua_checkstack(co, arguments + 4)) loop_misuse(L, "too-many", "too many arguments");
-  lua_pushcfunction(co, body);
-  lua_pushlightuserdata(co, task);
-  lua_xmove(L, co, arguments + 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
   if (!take_ticket(loop, task)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, handle);
   lua_rawseti(L, -2, task->ticket + 1);
   lua_pop(L, 1);
-  task->co = co;
   if (task->daemon) loop->daemons++;
   loop_ready(loop, task);
 }
 
 // running ---------------------------------------------------------------------------------------------------
 
-static int resume_arguments(const struct task *task) {
-  return lua_status(task->co) == LUA_OK ? lua_gettop(task->co) - 1 : 0;
+// A coroutine for the task whose handle is at `handle`: one that another task is done with, or a new one.
+static lua_State *take_coroutine(struct loop *loop, int handle) {
+  lua_State *L = loop->base;
+  if (loop->spare_count > 0) return loop->spares[--loop->spare_count];
+  lua_State *co = gil_new_coroutine(L);
+  if (loop->pool_size < LOOP_SPARES) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, loop->pool);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, ++loop->pool_size);
+    lua_pop(L, 2);
+    gil_extra(co)->pooled = 1;
+  } else {
+    lua_setiuservalue(L, handle, 1);
+  }
+  return co;
+}
+
+static void give_coroutine_back(struct loop *loop, lua_State *co, int status) {
+  if (!gil_extra(co)->pooled) return;
+  if (status != LUA_OK) lua_resetthread(co);
+  lua_settop(co, 0);
+  gil_set_user_hook(co, 0, 0);
+  loop->spares[loop->spare_count++] = co;
+}
+
+// Before its first slice: gives the task a coroutine with its function and arguments on it. Returns how many values
+// it is to be resumed with.
+static int prepare(struct loop *loop, struct task *task) {
+  lua_State *L = loop->base;
+  int arguments = task->results;
+  task_push(L, loop, task);
+  int handle = lua_gettop(L);
+  lua_getiuservalue(L, handle, 1);
+  lua_State *co = take_coroutine(loop, handle);
+  if (!lua_checkstack(co, arguments + 4)) luaL_error(L, "too many arguments");
+  lua_pushcfunction(co, body);
+  lua_pushlightuserdata(co, task);
+  if (arguments > 0) {
+    luaL_checkstack(L, arguments + 1, "too many arguments");
+    for (int i = 1; i <= arguments + 1; i++) lua_rawgeti(L, handle + 1, i);
+  }
+  lua_xmove(L, co, arguments + 1);
+  lua_settop(L, handle - 1);
+  task->co = co;
+  return arguments + 2;
 }
 
 static void never_ran(struct loop *loop, struct task *task) {
-  lua_settop(task->co, 0);
-  task_push_cancelled(task->co, "cancel", NULL);
-  end_task(loop, task, TASK_CANCELLED, 1);
+  task_push_cancelled(loop->base, "cancel", NULL);
+  end_task(loop, task, TASK_CANCELLED, loop->base, 1);
 }
 
 static void yielded(struct loop *loop, struct task *task, int values) {
@@ -226,11 +269,12 @@ static void yielded(struct loop *loop, struct task *task, int values) {
 
 // Runs one slice of a ready task.
 void task_run(struct loop *loop, struct task *task) {
-  int values;
-  if (lua_status(task->co) == LUA_OK && task->cancels) {
+  int values, given = 0;
+  if (!task->co && task->cancels) {
     never_ran(loop, task);
     return;
   }
+  if (!task->co) given = prepare(loop, task);
   loop->current = task;
   loop->chain_ok = true;
   task->state = TASK_RUNNING;
@@ -239,14 +283,14 @@ void task_run(struct loop *loop, struct task *task) {
   gil_running = co;
   if (task->hard) gil_wants_look = 1;
   if (gil_wanted()) gil_arm(co);
-  int status = lua_resume(co, loop->base, resume_arguments(task), &values);
+  int status = lua_resume(co, loop->base, given, &values);
   gil_running = NULL;
   if (status == LUA_YIELD) {
     yielded(loop, task, values);
-  } else if (status == LUA_OK) {
-    end_task(loop, task, task->state == TASK_RUNNING ? TASK_DONE : task->state, values);
   } else {
-    end_task(loop, task, TASK_FAILED, 1);
+    int state = status != LUA_OK ? TASK_FAILED : task->state == TASK_RUNNING ? TASK_DONE : task->state;
+    end_task(loop, task, state, co, status == LUA_OK ? values : 1);
+    give_coroutine_back(loop, co, status);
   }
   loop->current = NULL;
 }
@@ -525,10 +569,11 @@ static int cancelled_eq(lua_State *L) {
 // Makes the metatables that tasks need in an interpreter.
 void task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_META);
+  luaL_newmetatable(L, FAILED_META);
   luaL_newmetatable(L, CANCELLED_META);
   lua_pushcfunction(L, cancelled_tostring);
   lua_setfield(L, -2, "__tostring");
   lua_pushcfunction(L, cancelled_eq);
   lua_setfield(L, -2, "__eq");
-  lua_pop(L, 2);
+  lua_pop(L, 3);
 }

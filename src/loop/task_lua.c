@@ -180,7 +180,7 @@ static const char *status_of(const struct task *task) {
   case TASK_NEW:
     return "pending";
   case TASK_READY:
-    return lua_status(task->co) == LUA_OK ? "pending" : "running";
+    return task->co ? "running" : "pending";
   case TASK_RUNNING:
     return "running";
   case TASK_PARKED:
@@ -258,7 +258,7 @@ static int m_cancel(lua_State *L) {
 }
 
 static int m_index(lua_State *L) {
-  struct task *task = luaL_checkudata(L, 1, "heddle.task");
+  struct task *task = task_check(L, 1, "index");
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -273,7 +273,7 @@ static int m_index(lua_State *L) {
 }
 
 static int m_tostring(lua_State *L) {
-  const struct task *task = luaL_checkudata(L, 1, "heddle.task");
+  const struct task *task = task_check(L, 1, "tostring");
   task_push_name(L, 1);
   lua_pushfstring(L, "task %s (%s)", lua_tostring(L, -1), status_of(task));
   return 1;
@@ -293,21 +293,7 @@ static void report_unread(lua_State *L, struct task *task) {
 
 static int m_gc(lua_State *L) {
   lua_settop(L, 1);
-  report_unread(L, luaL_checkudata(L, 1, "heddle.task"));
-  return 0;
-}
-
-// Reports the errors that nobody asked for, of the handles that still exist: at the end of a program.
-static int f_report_unread(lua_State *L) {
-  lua_settop(L, 0);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failed");
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-    struct task *task = luaL_testudata(L, 2, "heddle.task");
-    if (!task) continue;
-    lua_pushcfunction(L, m_gc);
-    lua_pushvalue(L, 2);
-    lua_call(L, 1, 0);
-  }
+  report_unread(L, task_check(L, 1, "gc"));
   return 0;
 }
 
@@ -382,18 +368,23 @@ static const luaL_Reg functions[] = {
     {"list", f_list},         {"locals", f_locals},
     {"new", f_new},           {"now", f_now},
     {"sleep", f_sleep},       {"start", f_start},
-    {"yield", f_yield},       {"report_unread", f_report_unread},
+    {"yield", f_yield},
     {NULL, NULL},
 };
 
 // Opens heddle.native.task: the functions, and `methods`, the table of the handles' methods.
 int luaopen_heddle_native_task(lua_State *L) {
-  handle_open(L, "heddle.task", methods, m_index);
+  handle_open(L, "heddle.task", methods, m_index, m_tostring);
   luaL_getmetatable(L, "heddle.task");
-  lua_pushcfunction(L, m_tostring);
-  lua_setfield(L, -2, "__tostring");
+  luaL_getmetatable(L, "heddle.task.failed");
+  for (lua_pushnil(L); lua_next(L, -3);) { // the same, and a finalizer
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
   lua_pushcfunction(L, m_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
   luaL_newlib(L, functions);
   lua_getfield(L, -2, "methods");
   lua_setfield(L, -2, "methods");

@@ -30,6 +30,9 @@ static struct loop *make_own(struct loop *loop, uint32_t seat) {
   luaL_ref(L, LUA_REGISTRYINDEX);
   lua_newtable(L);
   loop->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  loop->pool = luaL_ref(L, LUA_REGISTRYINDEX);
+  loop->spare_count = loop->pool_size = 0;
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, "heddle.workers");
   return loop;
