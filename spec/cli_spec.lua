@@ -192,7 +192,7 @@ describe("heddle demo", function()
     local r = heddle { "demo", "--seed", "-7", "--jobs", "1", "--time", "250ms", "threads",
       "--workers", "1", "--quiet" }
     assert.equal(0, r.code, r.all)
-    assert.matches("1 jobs, 1 workers, seed %-7\n", r.out)
+    assert.matches("1 job, 1 worker, seed %-7\n", r.out)
     assert.equal("", r.err)
   end)
 
@@ -213,6 +213,8 @@ describe("heddle demo", function()
       assert.equal(130, r.code, r.all)
       assert.matches("seed 1 %(interrupted%)\n", r.out)
       assert.matches("%d+ done, %d+ failed, %d+ left\n", r.out)
+      assert.matches("job %d+ failed: interrupted\n", r.out)
+      assert.not_matches("speed%-up", r.out)
       assert.is_true(r.wall < 10 * helper.slack)
     end
   end)

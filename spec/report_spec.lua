@@ -80,6 +80,7 @@ describe("heddle.report", function()
     r.gil = nil
     assert.matches("^isolates: 4 jobs, 2 workers, seed 42 %(interrupted%)\n", r:text())
     assert.not_matches("GIL", r:text())
+    assert.not_matches("speed%-up", r:text())
   end)
 
   it("writes JSON in the layout of its version", function()
@@ -127,6 +128,9 @@ describe("heddle.report", function()
     local best, answer = report.judge { sample { jobs = { job(0, "left") } } }
     assert.is_nil(best)
     assert.matches("nothing to compare", answer)
+    best, answer = report.judge { sample(), sample { model = "isolates", interrupted = true } }
+    assert.equal("threads", best)
+    assert.equal("only threads came to the end", answer)
   end)
 
   it("writes a comparison as JSON", function()

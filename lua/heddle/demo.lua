@@ -10,7 +10,8 @@ local demo = {}
 local MODELS = { "coroutines", "threads", "isolates", "processes" }
 local METHODS = { "fork", "spawn", "forkserver" }
 local INTERRUPTED = 130
-local BAR = 20 -- width of the progress bar
+local BAR = 20     -- width of the progress bar
+local REDRAW = 0.1 -- seconds between two drawings of it
 
 --- Other names of the models.
 local ALIASES = {
@@ -173,14 +174,21 @@ local function isatty(fd)
 end
 
 
---- Draws one line on the terminal, over itself.
+local function bar(ended, total)
+  local full = total > 0 and BAR * ended // total or BAR
+  return ("#"):rep(full) .. ("."):rep(BAR - full)
+end
+
+
+--- Draws one line on the terminal, over itself, a few times a second.
 local function make_progress(label)
-  local now = require("heddle").now
-  return function(state)
-    local ended = state.done + state.failed
-    local full = state.total > 0 and BAR * ended // state.total or BAR
-    io.stderr:write(("\r\27[K%s [%s%s] %d/%d jobs, %.1f s"):format(
-      label, ("#"):rep(full), ("."):rep(BAR - full), ended, state.total, now() - state.t0))
+  local now, drawn = require("heddle").now, -math.huge
+  return function(ledger)
+    if now() - drawn < REDRAW then return end
+    drawn = now()
+    local ended = ledger.done + ledger.failed
+    io.stderr:write(("\r\27[K%s [%s] %d/%d jobs, %.1f s"):format(
+      label, bar(ended, ledger.total), ended, ledger.total, drawn - ledger.t0))
   end
 end
 
@@ -234,8 +242,9 @@ end
 
 
 local function introduce(args, out, what)
-  out:write(("heddle demo: %s, %d jobs, %d workers, %g s, seed %d%s\n"):format(
-    what, args.jobs, args.workers, args.time, args.seed, args.drawn and " (drawn)" or ""))
+  local count = require("heddle.report").count
+  out:write(("heddle demo: %s, %s, %s, %g s, seed %d%s\n"):format(what, count(args.jobs, "job"),
+    count(args.workers, "worker"), args.time, args.seed, args.drawn and " (drawn)" or ""))
 end
 
 

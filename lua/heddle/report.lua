@@ -200,9 +200,19 @@ function report.columns(rows)
 end
 
 
+--- A number of things in words: "1 job", "4 workers".
+---@param n integer
+---@param what string
+---@return string
+function report.count(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
+
 local function headline(self)
-  return ("%s: %d jobs, %d workers, seed %d%s"):format(self.model, #self.jobs, self.worker_count,
-    self.seed, self.interrupted and " (interrupted)" or "")
+  return ("%s: %s, %s, seed %d%s"):format(self.model, report.count(#self.jobs, "job"),
+    report.count(self.worker_count, "worker"), self.seed,
+    self.interrupted and " (interrupted)" or "")
 end
 
 
@@ -212,13 +222,18 @@ local function gil_line(gil)
 end
 
 
+--- The totals; an interrupted run has no speed-up, since the CPU seconds of the jobs that were in
+--- hand are not known.
 local function totals_text(self)
   local t = self:totals()
   local lines = {
     ("  jobs      %d done, %d failed, %d left"):format(t.done, t.failed, t.left),
-    ("  time      %s wall, %s CPU"):format(seconds(t.wall), seconds(t.cpu)),
-    ("  speed-up  %.2f (%s)"):format(t.speedup, SPEEDUP),
+    ("  time      %s wall, %s CPU%s"):format(seconds(t.wall), seconds(t.cpu),
+      self.interrupted and " in the jobs that ended" or ""),
   }
+  if not self.interrupted then
+    lines[#lines + 1] = ("  speed-up  %.2f (%s)"):format(t.speedup, SPEEDUP)
+  end
   if self.gil then lines[#lines + 1] = "  GIL       " .. gil_line(self.gil) end
   return table.concat(lines, "\n")
 end
@@ -267,7 +282,8 @@ local function row(run)
   local t = run:totals()
   return {
     run.model, tostring(t.done), tostring(t.failed), tostring(t.left), seconds(t.wall),
-    seconds(t.cpu), ("%.2f"):format(t.speedup), ("%.2f"):format(t.throughput),
+    seconds(t.cpu), run.interrupted and "-" or ("%.2f"):format(t.speedup),
+    ("%.2f"):format(t.throughput),
     run.gil and seconds(run.gil.wait) or "-",
   }
 end
@@ -283,9 +299,12 @@ function report.table(runs)
 end
 
 
---- The runs, fastest first.
+--- The runs that came to their end, fastest first.
 local function ranked(runs)
-  local list = table.move(runs, 1, #runs, 1, {})
+  local list = {}
+  for _, run in ipairs(runs) do
+    if not run.interrupted then list[#list + 1] = run end
+  end
   table.sort(list, function(a, b) return a:pace() > b:pace() end)
   return list
 end
@@ -314,10 +333,9 @@ end
 function report.judge(runs)
   local list = ranked(runs)
   local best = list[1]
-  if not best or best:pace() == 0 then
-    return nil, "no job was done: there is nothing to compare"
-  end
-  if #list == 1 then return best.model, best.model .. " alone was measured" end
+  if not best then return nil, "no model came to its end: there is nothing to compare" end
+  if best:pace() == 0 then return nil, "no job was done: there is nothing to compare" end
+  if #list == 1 then return best.model, ("only %s came to the end"):format(best.model) end
   local parts = {}
   for i = 2, #list do parts[i - 1] = compared(best, list[i]) end
   local answer = ("%s ran fastest: %s"):format(best.model, table.concat(parts, ", "))

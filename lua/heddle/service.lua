@@ -263,7 +263,8 @@ end
 
 
 --- The end in a hurry, after an interruption or an error: workers are stopped where they are.
-local function abort(self, run)
+local function abort(self, run, why)
+  run.ledger.stopped = why
   if run.lock:locked() then run.lock:release() end
   run.jobs:close()
   for _, worker in ipairs(run.ledger.workers) do
@@ -316,8 +317,8 @@ end
 function methods:run()
   local run, before = new_run(self), gil_figures(self)
   local ok, err = pcall(run_to_the_end, self, run)
-  if not ok then abort(self, run) end
   local interrupted = not ok and service_worker.is_cancelled(err) and err.reason == "interrupted"
+  if not ok then abort(self, run, interrupted and "interrupted" or "stopped") end
   if not ok and not interrupted then error(err, 0) end
   return make_report(self, run.ledger, gil_delta(before, gil_figures(self)), interrupted)
 end

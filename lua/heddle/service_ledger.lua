@@ -13,6 +13,7 @@ local service_ledger = {}
 ---@field gone integer  workers that have ended
 ---@field t0 number  when the run began; set by the service
 ---@field wall number  seconds from then to the last job's end
+---@field stopped? string  why the workers are being stopped where they are; set by the service
 local methods = {}
 local meta = { __index = methods, __name = "heddle.service_ledger" }
 
@@ -63,10 +64,10 @@ local function note_gone(self, worker)
   worker.gone = true
   local why, record = reason(worker), worker.current
   if not record then
-    worker.error = why
+    worker.error = not self.stopped and why or nil
     return
   end
-  record.error = why or "its worker ended"
+  record.error = self.stopped or why or "its worker ended"
   count(self, record, "failed")
   worker.current = nil
 end
@@ -82,7 +83,8 @@ end
 
 local function note_ended(self, worker, event)
   local record = self.records[event.job + 1]
-  record.ended, record.cpu, record.error = event.ended - self.t0, event.cpu, event.error
+  record.ended, record.cpu = event.ended - self.t0, event.cpu
+  record.error = event.error and self.stopped or event.error
   count(self, record, event.error and "failed" or "done")
   worker.jobs, worker.cpu = worker.jobs + 1, worker.cpu + event.cpu
   worker.current = nil

@@ -54,6 +54,14 @@ local function gil_wait(ctx)
 end
 
 
+--- Ends a worker that was cancelled. Ctrl-C in a coroutine's job is meant for the program: the
+--- others, which may be due before the service is, find the run lock open and begin nothing more.
+local function pass_on(ctx, err)
+  if err.reason == "interrupted" and ctx.run:locked() then ctx.run:release() end
+  error(err, 0)
+end
+
+
 --- Does one job and tells how it ended.
 local function serve(ctx, job)
   local begun, cpu = heddle.now(), native.usage()
@@ -64,7 +72,7 @@ local function serve(ctx, job)
     job = job.number, worker = ctx.number, ended = heddle.now(), cpu = (native.usage()) - cpu,
     error = not ok and tostring(err) or nil,
   }
-  if not ok and service_worker.is_cancelled(err) then error(err, 0) end
+  if not ok and service_worker.is_cancelled(err) then pass_on(ctx, err) end
   log(ctx, ok and "%s has completed %s" or "%s has failed at %s", ctx.name, describe(job))
 end
 
