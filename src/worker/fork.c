@@ -43,7 +43,7 @@ static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t se
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
   loop = make_own(loop, seat);
-  gate_open();
+  gate_renew();
   pthread_sigmask(SIG_SETMASK, old, NULL);
   process_child(loop, slot);
 }

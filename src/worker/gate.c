@@ -22,8 +22,14 @@ void gate_close(void) {
   pthread_rwlock_wrlock(&gate);
 }
 
-// After the fork, in the parent and in the child.
+// After the fork, in the parent.
 void gate_open(void) {
   pthread_rwlock_unlock(&gate);
+  if (inside) pthread_rwlock_rdlock(&gate);
+}
+
+// After the fork, in the child: a new gate, since a lock knows the thread that closed it by its id.
+void gate_renew(void) {
+  pthread_rwlock_init(&gate, NULL);
   if (inside) pthread_rwlock_rdlock(&gate);
 }

@@ -89,5 +89,6 @@ void gate_enter(void);
 void gate_leave(void);
 void gate_close(void);
 void gate_open(void);
+void gate_renew(void);
 
 #endif
