@@ -91,20 +91,29 @@ local function widths(rows)
   return w
 end
 
--- Prints the rows, as Markdown if wished.
-function report.print(rows, markdown)
+local function padded(cells, w)
+  local line = {}
+  for i, cell in ipairs(cells) do line[i] = cell .. (" "):rep(w[i] - #cell) end
+  return line
+end
+
+-- The rows as a table in plain text.
+function report.text(rows)
   rows = table.move(rows, 1, #rows, 2, { HEAD })
-  local w = widths(rows)
+  local w, lines = widths(rows), {}
   for n, cells in ipairs(rows) do
-    local line = {}
-    for i, cell in ipairs(cells) do line[i] = cell .. (" "):rep(w[i] - #cell) end
-    if markdown then
-      print("| " .. table.concat(line, " | ") .. " |")
-      if n == 1 then print((("|---"):rep(#cells)) .. "|") end
-    else
-      print((table.concat(line, "  "):gsub("%s+$", "")))
-    end
+    lines[n] = table.concat(padded(cells, w), "  "):gsub("%s+$", "")
   end
+  return table.concat(lines, "\n")
+end
+
+-- The rows as a table in Markdown.
+function report.markdown(rows)
+  rows = table.move(rows, 1, #rows, 2, { HEAD })
+  local lines = {}
+  for n, cells in ipairs(rows) do lines[n] = "| " .. table.concat(cells, " | ") .. " |" end
+  table.insert(lines, 2, ("|---"):rep(#HEAD) .. "|")
+  return table.concat(lines, "\n")
 end
 
 -- One line: how many targets were met.

@@ -8,6 +8,8 @@ local report = require "report"
 local settings = { rounds = 5, reps = 3, seconds = 0.4, jobs = 20, limit = 60 }
 local QUICK = { rounds = 3, reps = 1, seconds = 0.15, jobs = 4, limit = 30 }
 
+local DOCS = "docs/BENCHMARKS.md"
+
 local function fail(...)
   io.stderr:write("bench/run: ", string.format(...), "\n")
   os.exit(2)
@@ -58,11 +60,24 @@ local function machine()
     settings.rounds, settings.reps, settings.seconds)
 end
 
+-- Puts the text between the two marks of the page.
+local function write_docs(text)
+  local f = assert(io.open(DOCS))
+  local page = f:read("a")
+  f:close()
+  local before, after = page:match("^(.-<!%-%- table %-%->\n).-(<!%-%- end %-%->.*)$")
+  if not before then fail("%s has no marks for the table", DOCS) end
+  f = assert(io.open(DOCS, "w"))
+  f:write(before, text, "\n", after)
+  f:close()
+end
+
 -- ---- the command line
 
 local flags = {
   quick = function() for k, v in pairs(QUICK) do settings[k] = v end end,
   markdown = function() settings.markdown = true end,
+  docs = function() settings.docs = true end,
   list = function()
     for _, work in ipairs(works) do print(work.name) end
     os.exit(0)
@@ -93,30 +108,41 @@ local function parse(args)
   return wanted
 end
 
--- The works named, or whose name begins so; all when none is named.
+-- The work of that name, else all whose name begins so.
+local function find(name)
+  local list = {}
+  for _, work in ipairs(works) do
+    if work.name == name then return { work } end
+    if work.name:sub(1, #name) == name then list[#list + 1] = work end
+  end
+  if #list == 0 then fail("no work is called %s; --list lists them", name) end
+  return list
+end
+
+-- The works wanted; all when none is named.
 local function choose(wanted)
   if #wanted == 0 then return works end
   local list = {}
   for _, name in ipairs(wanted) do
-    local before = #list
-    for _, work in ipairs(works) do
-      if work.name:sub(1, #name) == name then list[#list + 1] = work end
-    end
-    if #list == before then fail("no work is called %s; --list lists them", name) end
+    for _, work in ipairs(find(name)) do list[#list + 1] = work end
   end
   return list
 end
 
 local function main()
   local chosen, rows = choose(parse(arg)), {}
-  print(machine())
+  local head = machine()
   for i, work in ipairs(chosen) do
     io.stderr:write(("[%d/%d] %s\n"):format(i, #chosen, work.name))
     report.add(rows, work, run(work))
   end
-  print("")
-  report.print(rows, settings.markdown)
-  print("\n" .. report.summary(rows))
+  local last = report.summary(rows)
+  if settings.docs then
+    write_docs(("%s.\n\n%s\n\n%s."):format(head, report.markdown(rows), last))
+  else
+    local form = settings.markdown and report.markdown or report.text
+    print(("%s\n\n%s\n\n%s"):format(head, form(rows), last))
+  end
 end
 
 main()

@@ -22,7 +22,7 @@ local function demo(w, model, workers)
   harness.report(w, model, { cost(jobs) / (harness.now() - t) }, "Mrounds/s")
 end
 
--- Two workers on two cores: with the reference's four, the last jobs of this seed allow 1.92 at most.
+-- As many workers as cores: with the reference's four, this seed's last jobs allow 1.92 at most.
 function works.demo_sequential(w) demo(w, "coroutines", 1) end
 function works.demo_threads(w) demo(w, "threads", 2) end
 function works.demo_isolates(w) demo(w, "isolates", 2) end
