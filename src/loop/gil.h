@@ -32,7 +32,7 @@ struct gil {
   pthread_t holder;      // meaningful while held
   struct loop *last;     // who held it last
   uint64_t turns;        // grows at each take
-  int waiting;
+  _Atomic int waiting; // threads; changed under the mutex
   int64_t since;         // when it was taken
   int64_t interval;      // nanoseconds: the switch interval
   struct gil_figures figures;
