@@ -75,8 +75,8 @@ local function command_line(words, options, files)
     line[#line + 1] = name .. "=" .. helper.quote(value)
   end
   local limit = (options.limit or 20) * helper.slack
-  if options.interrupt then
-    line[#line + 1] = ("timeout --preserve-status -s %s -k %g %g"):format(
+  if options.interrupt then -- in the foreground: timeout would send the signal to its group, too
+    line[#line + 1] = ("timeout --foreground --preserve-status -s %s -k %g %g"):format(
       options.signal or "INT", limit, options.interrupt)
   else
     line[#line + 1] = "timeout -k 2 " .. limit
