@@ -1,6 +1,7 @@
 #include "host/modules.h"
 
 #include "host/embedded.h"
+#include "host/os_lua.h"
 #include "host/output_lua.h"
 #include "loop/coroutine_lua.h"
 #include "loop/task.h"
@@ -14,6 +15,7 @@
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
+int luaopen_heddle_native_shared(lua_State *L);
 int luaopen_heddle_native_sync(lua_State *L);
 int luaopen_heddle_native_task(lua_State *L);
 int luaopen_heddle_native_value(lua_State *L);
@@ -25,6 +27,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},
+    {"heddle.native.shared", luaopen_heddle_native_shared},
     {"heddle.native.sync", luaopen_heddle_native_sync},
     {"heddle.native.task", luaopen_heddle_native_task},
     {"heddle.native.value", luaopen_heddle_native_value},
@@ -94,5 +97,6 @@ void modules_open(lua_State *L) {
   value_open(L);
   register_cancelled(L);
   output_open(L);
+  os_open(L);
   add_searcher(L);
 }

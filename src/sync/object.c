@@ -10,7 +10,10 @@
 _Static_assert(sizeof(struct sync_object) <= 144, "a kind has 112 bytes of its own");
 
 const struct sync_class *sync_classes[SYNC_KINDS] = {
-    [SYNC_LOCK] = &sync_lock_class, [SYNC_QUEUE] = &sync_queue_class};
+    [SYNC_LOCK] = &sync_lock_class,   [SYNC_QUEUE] = &sync_queue_class,
+    [SYNC_EVENT] = &sync_event_class, [SYNC_LATCH] = &sync_latch_class,
+    [SYNC_VALUE] = &sync_value_class,
+};
 
 // references ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,16 @@
 #include "base/arena.h"
 #include "loop/park.h"
 
-enum sync_kind { SYNC_NONE, SYNC_LOCK, SYNC_QUEUE, SYNC_WORKER, SYNC_KINDS };
+enum sync_kind {
+  SYNC_NONE,
+  SYNC_LOCK,
+  SYNC_QUEUE,
+  SYNC_WORKER,
+  SYNC_EVENT,
+  SYNC_LATCH,
+  SYNC_VALUE,
+  SYNC_KINDS
+};
 enum { SYNC_LISTS = 3 };
 
 struct sync_object {
@@ -44,7 +53,8 @@ struct sync_wait {
 };
 
 extern const struct sync_class *sync_classes[SYNC_KINDS]; // the worker room adds its own
-extern const struct sync_class sync_lock_class, sync_queue_class;
+extern const struct sync_class sync_lock_class, sync_queue_class, sync_event_class;
+extern const struct sync_class sync_latch_class, sync_value_class;
 
 struct sync_object *sync_create(enum sync_kind kind);
 void sync_retain(struct sync_object *object);

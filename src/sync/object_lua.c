@@ -8,7 +8,9 @@
 #include <string.h>
 
 static const char *const metas[SYNC_KINDS] = {
-    [SYNC_LOCK] = "heddle.lock", [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker"};
+    [SYNC_LOCK] = "heddle.lock",     [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker",
+    [SYNC_EVENT] = "heddle.event",   [SYNC_LATCH] = "heddle.latch", [SYNC_VALUE] = "heddle.value",
+};
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
 
@@ -209,7 +211,14 @@ static void release(uint64_t reference) {
 }
 
 static const char *module_of(enum sync_kind kind) {
-  return kind == SYNC_QUEUE ? "heddle.native.queue" : "heddle.native.sync";
+  switch (kind) {
+  case SYNC_QUEUE:
+    return "heddle.native.queue";
+  case SYNC_VALUE:
+    return "heddle.native.shared";
+  default:
+    return "heddle.native.sync";
+  }
 }
 
 static bool push(lua_State *L, uint64_t reference) {

@@ -1,8 +1,6 @@
 // heddle.native.sync: the lock as Lua sees it.
-#include "loop/misuse_lua.h"
-#include "loop/task.h"
+#include "sync/bindings_lua.h"
 #include "sync/lock.h"
-#include "sync/object_lua.h"
 
 #define GUARD_META "heddle.guard"
 
@@ -37,7 +35,7 @@ static const struct loop_op hold_op = {"lock:hold", attempt, leave, held, object
 
 static int take(lua_State *L, const struct loop_op *op) {
   struct sync_handle *handle = object_check(L, SYNC_LOCK, op->name);
-  double timeout = loop_timeout(L, 2, op->name);
+  double timeout = lua_gettop(L) == 1 ? -1 : loop_timeout(L, 2, op->name);
   struct park_self ask = {0};
   return loop_block(L, op, handle->object, &ask, timeout);
 }
@@ -114,5 +112,7 @@ int luaopen_heddle_native_sync(lua_State *L) {
   object_open(L, SYNC_LOCK, lock_methods);
   open_guard(L);
   luaL_newlib(L, functions);
+  sync_open_event(L);
+  sync_open_latch(L);
   return 1;
 }
