@@ -7,6 +7,8 @@ local lfs = require "lfs"
 local leaks = {}
 
 local SETTLE = 2 -- seconds that what is ending may take to be gone
+local BELLS_KEPT = 16 -- by one OS thread
+local BELL_FLAGS = "02104001" -- opened by its path: write-only, non-blocking, close on exec
 
 local function names_in(folder)
   local ok, iterator, state = pcall(lfs.dir, folder)
@@ -30,19 +32,31 @@ local function handles()
   return found
 end
 
+-- Is it the write end of another process's bell? An OS thread keeps those of the last few it rang.
+local function is_bell(name, target)
+  local flags = helper.slurp("/proc/self/fdinfo/" .. name):match "flags:%s*(%d+)"
+  return target:find "^pipe:" and flags == BELL_FLAGS
+end
+
 local function add_descriptors(held)
+  local bells = 0
   for name in names_in "/proc/self/fd" do
     local target = lfs.symlinkattributes("/proc/self/fd/" .. name, "target")
     local described = ("fd %s -> %s"):format(name, target)
-    if target and not target:find "/proc/%d+/fd$" then held[described] = described end
+    if target and is_bell(name, target) then
+      bells = bells + 1
+      if bells > BELLS_KEPT then held["bell " .. bells] = described .. " (a bell)" end
+    elseif target and not target:find "/proc/%d+/fd$" then
+      held[described] = described
+    end
   end
 end
 
 local function add_children(held)
   for thread in names_in "/proc/self/task" do
     for pid in helper.slurp("/proc/self/task/" .. thread .. "/children"):gmatch "%d+" do
-      local name = helper.slurp("/proc/" .. pid .. "/comm"):gsub("%s", "")
-      held["pid " .. pid] = ("process %s (%s)"):format(pid, name)
+      local name, state = helper.slurp("/proc/" .. pid .. "/stat"):match "%((.*)%) (%a)"
+      held["pid " .. pid] = ("process %s (%s, state %s)"):format(pid, name, state)
     end
   end
 end
