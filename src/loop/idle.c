@@ -12,10 +12,21 @@
 
 enum { MOST_SPINS = 4000, LEAST_SPINS = 40 };
 
-static void (*find_deadlock)(void);
+static void (*check_all)(void);
+static void (*check_cycle)(uint32_t record);
 
-// Hands over the check for a deadlock: called by a loop that is about to sleep with nothing but a ring to wake it.
-void loop_set_deadlock_report(void (*report)(void)) { find_deadlock = report; }
+// Hands over two checks for deadlock: of the whole program, called by a loop that is about to sleep with nothing but a
+// ring to wake it; and for a cycle of held locks that a task which now waits is part of.
+void loop_set_deadlock_checks(void (*all)(void), void (*cycle)(uint32_t record)) {
+  check_all = all;
+  check_cycle = cycle;
+}
+
+static void look_for_deadlock(struct loop *loop, bool hopeless) {
+  if (hopeless && check_all) check_all();
+  for (int i = 0; check_cycle && i < loop->fresh_count; i++) check_cycle(loop->fresh[i]);
+  loop->fresh_count = 0;
+}
 
 static bool something_came(const struct program_seat *seat) {
   return atomic_load_explicit(&seat->inbox, memory_order_relaxed) ||
@@ -69,7 +80,7 @@ static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t 
   uint32_t bell = (poll ? BELL_POLLING : BELL_ASLEEP) | (hopeless ? BELL_HOPELESS : 0);
   atomic_store(&seat->bell, bell);
   if (!something_came(seat)) {
-    if (hopeless && find_deadlock) find_deadlock();
+    look_for_deadlock(loop, hopeless);
     if (poll)
       poll_fds(loop, deadline);
     else

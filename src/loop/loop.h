@@ -22,7 +22,7 @@ struct interp {
   uint32_t names[4];       // the last number of Task-n, Thread-n, Isolate-n, Process-n
 };
 
-enum { LOOP_SPARES = 64 };
+enum { LOOP_SPARES = 64, LOOP_FRESH = 32 };
 enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED, TASK_CANCELLED };
 enum task_wake { WAKE_KICK = 1, WAKE_TIME = 2, WAKE_CANCEL = 4 };
 
@@ -76,6 +76,8 @@ struct loop {
   struct timers timers;
   struct task **tasks;         // by ticket; NULL: free
   uint32_t task_cap, task_free; // first free ticket to look at
+  uint32_t fresh[LOOP_FRESH];  // waiter records described since it last slept
+  int fresh_count;
   uint32_t live, daemons;      // tasks not ended; of these daemons
   lua_State *spares[LOOP_SPARES]; // coroutines for tasks to come, kept in the list `pool`
   int spare_count, pool_size;
@@ -109,6 +111,6 @@ void loop_take_in(struct loop *loop);
 void loop_ready(struct loop *loop, struct task *task);
 
 void loop_set_attention(void (*attend)(struct loop *loop, uint32_t why));
-void loop_set_deadlock_report(void (*report)(void));
+void loop_set_deadlock_checks(void (*all)(void), void (*cycle)(uint32_t record));
 
 #endif

@@ -540,6 +540,7 @@ static void describe_one(struct loop *loop, struct task *task) {
   if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
   describe_where(task->parked_in, r->where, sizeof r->where);
   r->described = 1;
+  if (!r->timed && loop->fresh_count < LOOP_FRESH) loop->fresh[loop->fresh_count++] = task->self.record;
 }
 
 // Writes into the waiter records of the tasks parked since the last call who waits, for what and where.

@@ -21,6 +21,7 @@ static bool take(struct sync_object *object, struct park_self *self) {
   uint64_t word = mark_waited(lock);
   if (word & HELD) return false;
   self->abandoned = (word & ABANDONED) != 0;
+  object->cycle = 0;
   guard_step();
   // with the mark set nobody else changes the word
   atomic_store(&lock->holder, held_by(self) | WAITED);

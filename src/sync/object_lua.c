@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAGIC 0x686564646c650000u // plus the kind
+
 static const char *const metas[SYNC_KINDS] = {
     [SYNC_LOCK] = "heddle.lock",     [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker",
     [SYNC_EVENT] = "heddle.event",   [SYNC_LATCH] = "heddle.latch", [SYNC_VALUE] = "heddle.value",
@@ -31,6 +33,7 @@ static void push_cache(lua_State *L) {
 // Pushes the userdata of an object, taking over one reference of this process.
 static void push_handle(lua_State *L, struct sync_object *object) {
   struct sync_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  handle->magic = MAGIC + object->kind;
   handle->object = object;
   handle->own = 0;
   const char *meta = metas[object->kind];
@@ -74,14 +77,11 @@ void object_push_new(lua_State *L, struct sync_object *object) {
   push_handle(L, object);
 }
 
-// The handle at index 1 as self of a method; anything else is misuse. The method's upvalue 1 is the metatable.
+// The handle at index 1 as self of a method; anything else is misuse.
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function) {
-  void *handle = lua_touserdata(L, 1);
-  if (handle && lua_getmetatable(L, 1)) {
-    bool ours = lua_rawequal(L, -1, lua_upvalueindex(1));
-    lua_pop(L, 1);
-    if (ours) return handle;
-  }
+  struct sync_handle *handle = lua_touserdata(L, 1);
+  // the length of a light userdata is 0
+  if (handle && lua_rawlen(L, 1) == sizeof *handle && handle->magic == MAGIC + kind) return handle;
   loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function, metas[kind] + 7,
               loop_typename(L, 1));
   return NULL;
@@ -137,7 +137,7 @@ static int m_gc(lua_State *L) {
   return 0;
 }
 
-// Makes the metatable of a kind; each method has it as upvalue 1. Names that begin with __ go into the metatable.
+// Makes the metatable of a kind. Names that begin with __ go into the metatable.
 void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods) {
   if (!luaL_newmetatable(L, metas[kind])) {
     lua_pop(L, 1);
@@ -147,8 +147,7 @@ void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods) {
   lua_rawsetp(L, -2, &marker);
   lua_newtable(L);
   for (; methods->name; methods++) {
-    lua_pushvalue(L, -2);
-    lua_pushcclosure(L, methods->func, 1);
+    lua_pushcfunction(L, methods->func);
     lua_setfield(L, strncmp(methods->name, "__", 2) == 0 ? -3 : -2, methods->name);
   }
   lua_pushvalue(L, -1);

@@ -10,6 +10,7 @@
 
 // The userdata. Uservalue 1 is the kind's own.
 struct sync_handle {
+  uint64_t magic; // tells it from other userdata
   struct sync_object *object;
   uint64_t own; // the kind's own
 };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { FIRST_CAPACITY = 16, SHRINK_FROM = 1024 };
+enum { FIRST_CAPACITY = 16, SHRINK_FROM = 1024, KEPT = 1 << 20 };
 
 #define PENDING_META "heddle.pending"
 
@@ -160,20 +160,24 @@ static int pending_gc(lua_State *L) {
   return 0;
 }
 
-// Pushes the message in `outgoing` as something that may wait and be given back.
+// Pushes the message in `outgoing` as something that may wait and be given back. It is taken out of there first: making
+// a userdata may run finalizers, which may put.
 static struct pending *push_pending(lua_State *L) {
-  bool large = outgoing.len > SYNC_INLINE;
-  struct pending *p = lua_newuserdatauv(L, sizeof *p + (large ? 0 : outgoing.len), 0);
-  p->sent = true;
-  luaL_setmetatable(L, PENDING_META);
-  p->message = (struct sync_message){.bytes = p->bytes, .size = outgoing.len};
-  if (large) {
-    p->message.block = sync_block(outgoing.data, outgoing.len);
-    if (p->message.block == 0) luaL_error(L, "not enough shared memory for the item");
-  } else {
-    memcpy(p->bytes, outgoing.data, outgoing.len);
-  }
+  unsigned char bytes[SYNC_INLINE];
+  struct sync_message message = {.size = outgoing.len};
+  bool large = message.size > SYNC_INLINE;
+  if (large)
+    message.block = sync_block(outgoing.data, message.size);
+  else
+    memcpy(bytes, outgoing.data, message.size);
+  if (large && message.block == 0) luaL_error(L, "not enough shared memory for the item");
+  if (outgoing.cap > KEPT) buffer_free(&outgoing);
+  struct pending *p = lua_newuserdatauv(L, sizeof *p + (large ? 0 : message.size), 0);
+  if (!large) memcpy(p->bytes, bytes, message.size);
+  message.bytes = p->bytes;
+  p->message = message;
   p->sent = false;
+  luaL_setmetatable(L, PENDING_META);
   return p;
 }
 
@@ -246,7 +250,10 @@ static int decode_block(lua_State *L) {
 
 static void push_message(lua_State *L, const struct sync_message *m) {
   if (m->block == 0) {
-    value_decode(L, incoming.data, incoming.len);
+    unsigned char bytes[SYNC_INLINE]; // decoding may run Lua code, which may get another message
+    size_t size = incoming.len;
+    memcpy(bytes, incoming.data, size);
+    value_decode(L, bytes, size);
     return;
   }
   struct sync_message large = *m;

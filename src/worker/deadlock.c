@@ -77,3 +77,53 @@ void deadlock_check(void) {
   report();
   program_ask(arena->root_seat, ATTENTION_SIGNAL);
 }
+
+// cycles ----------------------------------------------------------------------------------------------------
+
+enum { LONGEST_CYCLE = 64 };
+
+// The lock that a waiter waits for without time-out; NULL if it waits for something else.
+static struct sync_lock *lock_waited_for(const struct park_record *r) {
+  if (r->timed || !sync_is_object(r->object)) return NULL;
+  struct sync_object *object = arena_at(r->object);
+  return object->kind == SYNC_LOCK ? (struct sync_lock *)object : NULL;
+}
+
+// The waiter record of the task that holds the lock which `r` waits for; NULL if that one does not wait.
+static const struct park_record *next_in_cycle(const struct park_record *r) {
+  uint32_t process, task;
+  struct sync_lock *lock = lock_waited_for(r);
+  return lock && sync_lock_holder(lock, &process, &task) ? waiting_task(task) : NULL;
+}
+
+static int cycle_length(const struct park_record *start) {
+  const struct park_record *r = start;
+  for (int n = 1; n <= LONGEST_CYCLE; n++) {
+    r = next_in_cycle(r);
+    if (!r) return 0;
+    if (r == start) return n;
+  }
+  return 0;
+}
+
+static void report_cycle(const struct park_record *r, int length) {
+  static _Thread_local char text[8192];
+  size_t n = (size_t)snprintf(text, sizeof text, "heddle: deadlock among %d task%s; the others go on\n", length,
+                              length > 1 ? "s" : "");
+  for (; length-- > 0 && n < sizeof text - 300; r = next_in_cycle(r)) {
+    if (!r) return; // it came loose meanwhile
+    lock_waited_for(r)->head.cycle = 1;
+    n += describe_waiter(r, text + n, sizeof text - n);
+  }
+  if (write(STDERR_FILENO, text, n) < 0) return;
+}
+
+// Looks whether a task that has begun to wait closed a cycle of held locks, and names the cycle once. The last one to
+// wait always sees the whole of it.
+void deadlock_check_cycle(uint32_t record) {
+  const struct park_record *r = park_record(record);
+  struct sync_lock *lock = r->seat ? lock_waited_for(r) : NULL;
+  if (!lock || lock->head.cycle || arena->deadlock) return;
+  int length = cycle_length(r);
+  if (length > 0) report_cycle(r, length);
+}

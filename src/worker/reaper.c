@@ -35,7 +35,7 @@ static void end_worker(uint32_t slot, int status) {
   if (!sync_is_object(at)) return;
   struct worker *w = arena_at(at);
   w->exit_code = status;
-  worker_finish(w, OUTCOME_DIED);
+  worker_finish(w, status == 0 ? OUTCOME_DONE : OUTCOME_DIED); // os.exit(0) is a good end without results
 }
 
 static void take_over_children(uint32_t dead) {

@@ -17,8 +17,9 @@ enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
 static volatile sig_atomic_t interrupts, interrupts_seen;
 static const int64_t PATIENCE = 1000000000;
 
-static void kill_all(void) {
-  for (uint32_t i = 1; i < arena->process_top; i++) {
+// Kills every other process of the program, if this is the root.
+void worker_kill_all(void) {
+  for (uint32_t i = 1; program_slot == 0 && i < arena->process_top; i++) {
     struct program_process *p = program_process(i);
     if (p->state != PROCESS_FREE && p->pid > 0) kill(p->pid, SIGKILL);
   }
@@ -28,7 +29,7 @@ static void kill_all(void) {
 static void on_interrupt(int signal) {
   (void)signal;
   if (interrupts++ >= 1) {
-    kill_all();
+    worker_kill_all();
     _exit(STATUS_INTERRUPTED);
   }
   program_ask(arena->root_seat, ATTENTION_SIGNAL);
@@ -46,7 +47,7 @@ static void attend(struct loop *loop, uint32_t why) {
   if (loop->seat != arena->root_seat || program_slot != 0) return;
   if (arena->deadlock) {
     fflush(NULL);
-    kill_all();
+    worker_kill_all();
     _exit(STATUS_DEADLOCK);
   }
   if (interrupts == interrupts_seen || !loop->main_task) return;
@@ -81,7 +82,7 @@ void worker_init_process(void) {
   gil_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);
-  loop_set_deadlock_report(deadlock_check);
+  loop_set_deadlock_checks(deadlock_check, deadlock_check_cycle);
   signal(SIGPIPE, SIG_IGN);
 }
 
@@ -106,7 +107,7 @@ static void await_processes(void) {
 
 // Ends the program's other processes (the fork server, and what was left) and closes the main interpreter.
 void worker_end_root(struct loop *loop) {
-  kill_all();
+  worker_kill_all();
   await_processes();
   if (loop->interp->loop_count == 1) {
     loop_free(loop);

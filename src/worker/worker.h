@@ -48,6 +48,7 @@ void worker_init_process(void);
 void worker_set_opener(void (*open)(lua_State *L));
 struct loop *worker_open_interpreter(size_t memory_cap);
 void worker_end_root(struct loop *loop);
+void worker_kill_all(void);
 bool worker_is_start(int argc, char **argv, int *status);
 
 // worker.c: the object
@@ -83,6 +84,7 @@ void reaper_bury(uint32_t slot, int status);
 bool reaper_watch(uint32_t slot, int pid);
 void reaper_ask_forkserver(void);
 void deadlock_check(void);
+void deadlock_check_cycle(uint32_t record);
 
 // The gate around libc's and OpenSSL's locks, which a fork takes for writing: threads that run without the GIL pass it.
 void gate_enter(void);

@@ -348,7 +348,7 @@ static int thread_results(lua_State *L, struct worker *w, int given) {
 static int copied_results(lua_State *L, struct worker *w, int given) {
   if (w->end) take_message(L, w, given);
   if (w->outcome != OUTCOME_DONE) return -1;
-  lua_getfield(L, given, "results");
+  if (lua_getfield(L, given, "results") != LUA_TTABLE) return 0;
   int values = lua_gettop(L);
   lua_getfield(L, values, "n");
   int n = (int)lua_tointeger(L, -1);
