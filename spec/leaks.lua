@@ -52,11 +52,21 @@ local function add_descriptors(held)
   end
 end
 
+-- Name, state and process group of a process.
+local function describe_process(pid)
+  return helper.slurp("/proc/" .. pid .. "/stat"):match "%((.*)%) (%a) %d+ (%d+)"
+end
+
+-- A dead process of another group was no worker of this one: it lost its parent in a program that a
+-- spec ran, and heddle's root takes in such orphans.
 local function add_children(held)
+  local _, _, our_group = describe_process "self"
   for thread in names_in "/proc/self/task" do
     for pid in helper.slurp("/proc/self/task/" .. thread .. "/children"):gmatch "%d+" do
-      local name, state = helper.slurp("/proc/" .. pid .. "/stat"):match "%((.*)%) (%a)"
-      held["pid " .. pid] = ("process %s (%s, state %s)"):format(pid, name, state)
+      local name, state, group = describe_process(pid)
+      if name and not (state == "Z" and group ~= our_group) then
+        held["pid " .. pid] = ("process %s (%s, state %s)"):format(pid, name, state)
+      end
     end
   end
 end

@@ -6,7 +6,7 @@ local helper = require "spec.helper"
 local function run_spec(content, flags)
   local path = os.tmpname() .. "_spec.lua"
   helper.spit(path, content)
-  local words = { helper.executable, "spec/run.lua", "--case=1", "--limit=4", path }
+  local words = { helper.executable, "spec/run.lua", "--case=1", "--limit=5", path }
   if flags then table.insert(words, 3, flags) end
   local result = helper.command(words, { limit = 60 })
   os.remove(path)
@@ -67,8 +67,8 @@ describe("the spec runner", function()
   end)
 
   it("fails a case that leaves a child process", function()
-    local result = run_spec "it('forks', function() _G.left = io.popen('sleep 60') end)"
-    assert.matches("left behind: [^\n]*process %d+ %(sh%)", result.out)
+    local result = run_spec "it('forks', function() _G.left = io.popen('sleep 3') end)"
+    assert.matches("left behind: [^\n]*process %d+ %(sh, state S%)", result.out)
     assert.equal(1, result.code)
   end)
 
