@@ -89,11 +89,14 @@ void program_seat_sit(uint32_t seat) {
   guard_set_owner(&program_seat(seat)->at, owner_word(seat));
 }
 
+// The write ends of other processes' bells that this thread has opened, by seat % KEPT.
+enum { KEPT = 16 };
+static _Thread_local struct { uint32_t seat, generation; int fd; } kept[KEPT];
+
 // The write end of another process's bell, opened through /proc and kept for as long as the seat's
 // generation lasts.
 static int foreign_bell(uint32_t index, const struct program_seat *seat) {
-  static _Thread_local struct { uint32_t seat, generation; int fd; } kept[16];
-  unsigned k = index % 16;
+  unsigned k = index % KEPT;
   if (kept[k].fd > 0 && kept[k].seat == index && kept[k].generation == seat->generation)
     return kept[k].fd - 1;
   char path[64];
@@ -104,6 +107,14 @@ static int foreign_bell(uint32_t index, const struct program_seat *seat) {
   kept[k].seat = index;
   kept[k].generation = seat->generation;
   return fd;
+}
+
+// Closes what this thread has opened to ring other processes: before it ends.
+void program_forget_bells(void) {
+  for (int k = 0; k < KEPT; k++) {
+    if (kept[k].fd > 0) close(kept[k].fd - 1);
+    kept[k].fd = 0;
+  }
 }
 
 static void ring_pipe(uint32_t index, struct program_seat *seat) {

@@ -61,6 +61,7 @@ struct program_seat *program_seat(uint32_t seat);
 
 void program_ring(uint32_t seat);
 void program_ring_all(void);
+void program_forget_bells(void);
 void program_ask(uint32_t seat, uint32_t attention);
 void program_ring_process(uint32_t slot);
 

@@ -87,6 +87,7 @@ void reaper_bury(uint32_t slot, int status) {
   program_process_free(slot);
   if (inside) ask_all_to_rescan();
   program_ring_all();
+  program_forget_bells();
   deadlock_check();
 }
 

@@ -53,6 +53,7 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   worker_finish(w, outcome);
   sync_release(&w->head);
   park_thread_end();
+  program_forget_bells();
   program_seat_free(seat);
 }
 
