@@ -253,6 +253,8 @@ static int m_cancel(lua_State *L) {
   if (taken && hard && loop_self && task == loop_self->current) {
     gil_wants_look = 1;
     gil_arm(L);
+  } else if (taken && hard && task->loop != loop_self) {
+    gil_ask_to_look(program_seat(task->loop->seat)->tid);
   }
   return 1;
 }
