@@ -327,6 +327,7 @@ static int thread_results(lua_State *L, struct worker *w, int given) {
   lua_getfield(L, given, "task");
   struct task *task = lua_touserdata(L, -1);
   int handle = lua_gettop(L);
+  if (!task && w->outcome == OUTCOME_CANCELLED) return -1; // before it began
   if (!task) return luaL_error(L, "the thread could not be started");
   lua_getiuservalue(L, handle, 1);
   if (task->state == TASK_DONE) {
@@ -341,7 +342,6 @@ static int thread_results(lua_State *L, struct worker *w, int given) {
     lua_getfield(L, -1, "traceback");
     lua_setfield(L, given, "trace");
   }
-  (void)w;
   return -1;
 }
 
