@@ -45,6 +45,9 @@ function extend.start(object, options)
   for key in pairs(object) do
     if reserved[key] then refuse_name(object, key) end
   end
+  for name in pairs(reserved) do
+    if getmetatable(object)[name] ~= extend[name] then refuse_name(object, name) end
+  end
   local M = require("heddle." .. getmetatable(object).model)
   if options then
     workers[object] = M.start(options, extend.run_object, object)
