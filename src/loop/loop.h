@@ -1,7 +1,7 @@
 // The loop: one per OS thread that runs Lua. It runs ready tasks, wakes sleepers, takes in what other threads
 // kicked, and sleeps on its bell with the GIL given up when there is nothing to do.
 // An interpreter is one Lua heap with its GIL; a task is a coroutine bound to a loop.
-// Stands on: base, park, gil, timer, Lua.
+// Stands on: base, park, gil, timer. What of it needs Lua is in interp_lua.c and task.c.
 #ifndef HEDDLE_LOOP_LOOP_H
 #define HEDDLE_LOOP_LOOP_H
 
@@ -9,8 +9,9 @@
 #include "loop/park.h"
 #include "loop/timer.h"
 
-#include <lua.h>
 #include <poll.h>
+
+typedef struct lua_State lua_State;
 
 struct interp {
   lua_State *main;

@@ -5,6 +5,8 @@
 
 #include "loop/loop.h"
 
+#include <lua.h>
+
 struct task *task_new(lua_State *L, struct loop *loop);
 void task_begin(lua_State *L, struct task *task, int handle, int arguments);
 struct task *task_check(lua_State *L, int arg, const char *function);

@@ -3,46 +3,17 @@
 
 #include "sync/object_lua.h"
 
-#include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-// The child's loop: the parent's, with a new seat and no tasks; its other threads are not here.
-static struct loop *make_own(struct loop *loop, uint32_t seat) {
-  struct interp *interp = loop->interp;
-  lua_State *L = interp->main;
-  interp->loops = loop;
-  interp->loop_count = 1;
-  interp->id = atomic_fetch_add(&arena->next_id, 1);
-  gil_running = NULL;
-  gil_init(&interp->gil);
-  gil_take(&interp->gil);
-  loop->next = NULL;
-  loop->seat = seat;
-  loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
-  loop->worker = NULL;
-  loop->suspended = false;
-  task_drop_all(loop);
-  loop->base = gil_new_coroutine(L);
-  luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_newtable(L);
-  loop->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_newtable(L);
-  loop->pool = luaL_ref(L, LUA_REGISTRYINDEX);
-  loop->spare_count = loop->pool_size = 0;
-  lua_pushnil(L);
-  lua_setfield(L, LUA_REGISTRYINDEX, "heddle.workers");
-  return loop;
-}
-
 static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t seat, pid_t parent, const sigset_t *old) {
   park_after_fork();
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
-  loop = make_own(loop, seat);
+  worker_own_loop(loop, seat);
   gate_renew();
   pthread_sigmask(SIG_SETMASK, old, NULL);
   process_child(loop, slot);

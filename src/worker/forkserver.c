@@ -4,7 +4,6 @@
 
 #include "base/futex.h"
 
-#include <lauxlib.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -36,11 +35,6 @@ static uint32_t seat_of(uint32_t slot) {
   for (uint32_t i = 0; i < arena->seat_top; i++)
     if (program_seat(i)->used == slot + 1) return i;
   return UINT32_MAX;
-}
-
-static int open_all(lua_State *L) {
-  worker_open_libraries(L);
-  return 0;
 }
 
 static void fork_one(struct loop *loop, uint32_t slot) {
@@ -96,8 +90,7 @@ static _Noreturn void serve_for_ever(struct loop *loop, uint32_t seat) {
 // Makes this process the fork server.
 _Noreturn void process_serve_forks(uint32_t slot, uint32_t seat) {
   struct loop *loop = worker_open_interpreter(0);
-  lua_pushcfunction(loop->base, open_all);
-  if (lua_pcall(loop->base, 0, 0, 0) != LUA_OK || !reaper_start()) _exit(1);
+  if (!loop || !worker_open_now(loop) || !reaper_start()) _exit(1);
   arena->forkserver = slot + 1;
   serve_for_ever(loop, seat);
 }

@@ -4,7 +4,6 @@
 #include "value/value.h"
 
 #include <errno.h>
-#include <lauxlib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,8 +69,6 @@ _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   limit(RLIMIT_CPU, w->cpu);
   loop->model = MODEL_PROCESS;
   worker_run(loop, w);
-  lua_getfield(loop->base, LUA_REGISTRYINDEX, "heddle.finish");
-  if (lua_isfunction(loop->base, -1)) lua_pcall(loop->base, 0, 0, 0);
   fflush(NULL);
   _exit(exit_status(w));
 }

@@ -4,7 +4,6 @@
 #include "value/value.h"
 
 #include <errno.h>
-#include <lauxlib.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,5 @@
 #include "worker/worker.h"
 
-#include <lauxlib.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -59,50 +57,13 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
 
 // threads ---------------------------------------------------------------------------------------------------
 
-// [worker][loop]: the function and arguments wait in the handle's uservalue 1, a list; the main task goes there.
-static int run_thread(lua_State *L) {
-  struct worker *w = lua_touserdata(L, 1);
-  struct loop *loop = lua_touserdata(L, 2);
-  lua_getfield(L, LUA_REGISTRYINDEX, "heddle.workers");
-  lua_rawgetp(L, -1, w);
-  lua_getiuservalue(L, -1, 1);
-  int given = lua_gettop(L);
-  lua_getfield(L, given, "n");
-  int count = (int)lua_tointeger(L, -1);
-  struct task *task = task_new(L, loop);
-  task->main = true;
-  loop->main_task = task;
-  loop->worker = w;
-  int handle = lua_gettop(L);
-  luaL_checkstack(L, count + 4, "too many arguments");
-  for (int i = 1; i <= count; i++) lua_rawgeti(L, given, i);
-  lua_pushvalue(L, handle);
-  lua_setfield(L, given, "task");
-  task_begin(L, task, handle, count - 1);
-  for (int i = 1; i <= count; i++) {
-    lua_pushnil(L);
-    lua_rawseti(L, given, i);
-  }
-  loop_run(loop, NULL);
-  lua_pushinteger(L, task->state == TASK_DONE     ? OUTCOME_DONE
-                     : task->state == TASK_FAILED ? OUTCOME_FAILED
-                                                  : OUTCOME_CANCELLED);
-  return 1;
-}
-
 static void *thread_main(void *argument) {
   struct interp *interp;
   struct worker *w = sit_down(argument, &interp);
   gil_take(&interp->gil);
   struct loop *loop = loop_new(interp, program_seat_index);
   loop->model = MODEL_THREAD;
-  lua_State *L = loop->base;
-  lua_pushcfunction(L, run_thread);
-  lua_pushlightuserdata(L, w);
-  lua_pushlightuserdata(L, loop);
-  enum worker_outcome outcome = OUTCOME_FAILED;
-  if (lua_pcall(L, 2, 1, 0) == LUA_OK) outcome = (enum worker_outcome)lua_tointeger(L, -1);
-  lua_settop(L, 0);
+  enum worker_outcome outcome = worker_run_thread(loop, w);
   loop_free(loop);
   stand_up(w, outcome);
   return NULL;

@@ -58,10 +58,15 @@ bool worker_attempt_end(void *object, struct park_self *self);
 void worker_leave_end(void *object, struct park_self *self);
 bool worker_cancel(struct worker *worker, bool hard);
 void worker_drop_message(uint64_t *block, uint64_t size);
+const char *worker_status(const struct worker *worker);
+
+// run_lua.c: its work
 void worker_open_libraries(lua_State *L);
+bool worker_open_now(struct loop *loop);
 void worker_seed(lua_State *L, uint32_t order);
 void worker_run(struct loop *loop, struct worker *worker);
-const char *worker_status(const struct worker *worker);
+enum worker_outcome worker_run_thread(struct loop *loop, struct worker *worker);
+void worker_own_loop(struct loop *loop, uint32_t seat);
 
 // the models
 bool worker_start_thread(struct worker *worker, struct interp *interp);
