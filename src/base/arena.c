@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #define MAGIC 0x68656464u
-enum { SMALLEST = 6, GIVE_BACK = 16 }; // powers of two: 64 bytes; from 64 KiB on pages go back when freed
+enum {
+  SMALLEST = 6,
+  GIVE_BACK = 16
+}; // powers of two: 64 bytes; from 64 KiB on pages go back when freed
 
 static int memory = -1;
 
@@ -37,7 +40,8 @@ bool arena_create(void) {
   return getrandom(arena->key, sizeof arena->key, 0) == sizeof arena->key;
 }
 
-// Maps the arena that `fd` refers to: for a process that was started anew. Returns false if it is none.
+// Maps the arena that `fd` refers to: for a process that was started anew. Returns false if it is
+// none.
 bool arena_join(int fd) {
   memory = fd;
   return map(fd) && arena->magic == MAGIC;
@@ -51,7 +55,8 @@ static struct block *header(uint64_t block) { return (struct block *)arena_at(bl
 static int power_for(size_t size) {
   size_t all = size + sizeof(struct block);
   int power = SMALLEST;
-  while (((size_t)1 << power) < all) power++;
+  while (((size_t)1 << power) < all)
+    power++;
   return power;
 }
 
@@ -71,7 +76,8 @@ static uint64_t recycled(struct arena_class *class) {
   return at;
 }
 
-// Memory for `size` bytes, not cleared. Returns its offset, aligned to 16; 0 when the arena is full.
+// Memory for `size` bytes, not cleared. Returns its offset, aligned to 16; 0 when the arena is
+// full.
 uint64_t arena_alloc(size_t size) {
   if (size > ARENA_SIZE / 2) return 0;
   int power = power_for(size);
@@ -108,7 +114,8 @@ size_t arena_block_size(uint64_t block) {
 // Whether `block` looks like a block in use with room for `size` bytes: for references that another
 // process wrote.
 bool arena_is_block(uint64_t block, size_t size) {
-  if (block < ARENA_HEAP_AT + sizeof(struct block) || block >= arena->top || block % 16) return false;
+  if (block < ARENA_HEAP_AT + sizeof(struct block) || block >= arena->top || block % 16)
+    return false;
   struct block *b = header(block);
   return b->magic == MAGIC && b->power < ARENA_CLASSES && arena_block_size(block) >= size;
 }

@@ -1,7 +1,7 @@
-// The arena: memory that every process of the program has mapped at the same address. It holds whatever
-// two interpreters may touch. This file knows its map and its allocator; what lies in the regions belongs to
-// others. References inside it are offsets, so that a damaged one is caught by one compare.
-// Stands on: guard (for the free lists), the kernel.
+// The arena: memory that every process of the program has mapped at the same address. It holds
+// whatever two interpreters may touch. This file knows its map and its allocator; what lies in the
+// regions belongs to others. References inside it are offsets, so that a damaged one is caught by
+// one compare. Stands on: guard (for the free lists), the kernel.
 #ifndef HEDDLE_BASE_ARENA_H
 #define HEDDLE_BASE_ARENA_H
 
@@ -42,31 +42,31 @@ struct arena_class {
 struct arena_head {
   uint32_t magic;
   uint32_t root_pid;
-  unsigned char key[16];          // of this program: marks what it made itself
-  _Atomic uint64_t top;           // first byte of the heap never handed out
-  _Atomic uint64_t live;          // bytes handed out and not given back
+  unsigned char key[16]; // of this program: marks what it made itself
+  _Atomic uint64_t top;  // first byte of the heap never handed out
+  _Atomic uint64_t live; // bytes handed out and not given back
   struct arena_class classes[ARENA_CLASSES];
-  struct guard cell_guard;        // of the two fields below
-  _Atomic uint32_t cell_top;      // cells ever used
-  _Atomic uint32_t cell_free;     // index + 1 of the first free cell, linked through its first word
-  struct guard wait_guard;        // of the two fields below
-  _Atomic uint32_t wait_top;      // wait records ever used, from 1
-  _Atomic uint32_t wait_free;     // first free record, linked through its `next`
-  _Atomic uint32_t process_top;   // process slots ever used
-  _Atomic uint32_t seat_top;      // seats ever used
-  _Atomic uint32_t processes;     // live ones besides the root
-  _Atomic uint64_t wakes;         // rings that reached a loop that slept without hope
-  _Atomic uint32_t next_id;       // the next handle's id
-  _Atomic uint32_t next_object;   // the next shared object's number
-  _Atomic uint32_t deadlock;      // 1: found; the root's main loop ends the program
-  _Atomic uint32_t started;       // workers started so far (order of seeds)
-  _Atomic uint64_t seed;          // of heddle.seed(), valid when seeded is set
+  struct guard cell_guard;      // of the two fields below
+  _Atomic uint32_t cell_top;    // cells ever used
+  _Atomic uint32_t cell_free;   // index + 1 of the first free cell, linked through its first word
+  struct guard wait_guard;      // of the two fields below
+  _Atomic uint32_t wait_top;    // wait records ever used, from 1
+  _Atomic uint32_t wait_free;   // first free record, linked through its `next`
+  _Atomic uint32_t process_top; // process slots ever used
+  _Atomic uint32_t seat_top;    // seats ever used
+  _Atomic uint32_t processes;   // live ones besides the root
+  _Atomic uint64_t wakes;       // rings that reached a loop that slept without hope
+  _Atomic uint32_t next_id;     // the next handle's id
+  _Atomic uint32_t next_object; // the next shared object's number
+  _Atomic uint32_t deadlock;    // 1: found; the root's main loop ends the program
+  _Atomic uint32_t started;     // workers started so far (order of seeds)
+  _Atomic uint64_t seed;        // of heddle.seed(), valid when seeded is set
   _Atomic uint32_t seeded;
-  _Atomic uint32_t forkserver;    // process slot + 1 of the fork server, 0: none
-  _Atomic uint64_t fork_request;  // newest request for it, a list of process slots
+  _Atomic uint32_t forkserver;   // process slot + 1 of the fork server, 0: none
+  _Atomic uint64_t fork_request; // newest request for it, a list of process slots
   _Atomic uint32_t want_forkserver;
-  _Atomic uint32_t reaper_seat;   // of the root's reaper
-  _Atomic uint32_t root_seat;     // of the root's main thread
+  _Atomic uint32_t reaper_seat; // of the root's reaper
+  _Atomic uint32_t root_seat;   // of the root's main thread
 };
 
 #define arena ((struct arena_head *)ARENA_BASE)

@@ -26,7 +26,8 @@ static double cgroup_quota(void) {
   return n == 2 && period > 0 ? quota / period : 0;
 }
 
-// Cores worth of time this program may use at once; *why says what limits it: "affinity" or "cgroup quota".
+// Cores worth of time this program may use at once; *why says what limits it: "affinity" or "cgroup
+// quota".
 double cores_quota(const char **why) {
   double cores = cores_usable(), quota = cgroup_quota();
   *why = "affinity";

@@ -1,4 +1,5 @@
-// Waiting for and waking on one shared word, across processes (Linux futex). Stands on the kernel only.
+// Waiting for and waking on one shared word, across processes (Linux futex). Stands on the kernel
+// only.
 #ifndef HEDDLE_BASE_FUTEX_H
 #define HEDDLE_BASE_FUTEX_H
 

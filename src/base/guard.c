@@ -31,7 +31,8 @@ void guard_step(void) {
 void guard_die_after(long stores) { atomic_store(&stores_left, stores); }
 #endif
 
-// Tells who this OS thread is: `owner` is its seat and generation, never 0; `at` is published there.
+// Tells who this OS thread is: `owner` is its seat and generation, never 0; `at` is published
+// there.
 void guard_set_owner(struct guard_at *at, uint32_t owner) {
   my_at = at;
   my_owner = owner & OWNER;
@@ -64,7 +65,8 @@ static bool lock_slowly(struct guard *guard) {
   }
 }
 
-// Takes the guard. Returns true if its last holder died inside: what it protects must be repaired first.
+// Takes the guard. Returns true if its last holder died inside: what it protects must be repaired
+// first.
 bool guard_lock(struct guard *guard) {
   publish(arena_offset(guard));
   depth++;
@@ -96,8 +98,9 @@ static void bury_one(struct guard *guard, uint32_t owner) {
   futex_wake(&guard->word, INT32_MAX);
 }
 
-// After a process has died: releases the guards one of its threads held, marks them, and wakes every
-// sleeper of a guard it was at, since it may have been on its way to wake the next. Called once for each seat.
+// After a process has died: releases the guards one of its threads held, marks them, and wakes
+// every sleeper of a guard it was at, since it may have been on its way to wake the next. Called
+// once for each seat.
 void guard_bury(struct guard_at *at, uint32_t owner) {
   for (int i = 0; i < GUARD_DEPTH; i++) {
     uint64_t offset = atomic_load(&at->at[i]);

@@ -1,8 +1,9 @@
-// The guard: the lock that protects one shared object for a few instructions. It survives its holder's
-// death: whoever takes it next is told, and repairs. One word: bit 31 somebody sleeps, bit 30 the last
-// holder died, the rest the holder's seat (an OS thread's place in the program) and its generation.
-// Each seat publishes the guards it is at; when a process has died, guard_bury() visits those.
-// Stands on: futex. The protocol is prototype 6's: no waiting slice is needed for it to be right.
+// The guard: the lock that protects one shared object for a few instructions. It survives its
+// holder's death: whoever takes it next is told, and repairs. One word: bit 31 somebody sleeps, bit
+// 30 the last holder died, the rest the holder's seat (an OS thread's place in the program) and its
+// generation. Each seat publishes the guards it is at; when a process has died, guard_bury() visits
+// those. Stands on: futex. The protocol is prototype 6's: no waiting slice is needed for it to be
+// right.
 #ifndef HEDDLE_BASE_GUARD_H
 #define HEDDLE_BASE_GUARD_H
 
@@ -16,7 +17,8 @@ struct guard {
   _Atomic uint32_t word;
 };
 
-// What a seat publishes: where its thread takes, holds or waits for a guard (arena offsets, 0: nowhere).
+// What a seat publishes: where its thread takes, holds or waits for a guard (arena offsets, 0:
+// nowhere).
 struct guard_at {
   _Atomic uint64_t at[GUARD_DEPTH];
 };

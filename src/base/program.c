@@ -32,7 +32,8 @@ static void raise_top(_Atomic uint32_t *top, uint32_t index) {
   }
 }
 
-// A slot for a process about to be started by the process in slot `parent`. Returns UINT32_MAX if all are taken.
+// A slot for a process about to be started by the process in slot `parent`. Returns UINT32_MAX if
+// all are taken.
 uint32_t program_process_alloc(uint32_t parent) {
   for (uint32_t i = 0; i < ARENA_PROCESSES; i++) {
     struct program_process *p = program_process(i);
@@ -91,7 +92,10 @@ void program_seat_sit(uint32_t seat) {
 
 // The write ends of other processes' bells that this thread has opened, by seat % KEPT.
 enum { KEPT = 16 };
-static _Thread_local struct { uint32_t seat, generation; int fd; } kept[KEPT];
+static _Thread_local struct {
+  uint32_t seat, generation;
+  int fd;
+} kept[KEPT];
 
 // The write end of another process's bell, opened through /proc and kept for as long as the seat's
 // generation lasts.
@@ -100,7 +104,8 @@ static int foreign_bell(uint32_t index, const struct program_seat *seat) {
   if (kept[k].fd > 0 && kept[k].seat == index && kept[k].generation == seat->generation)
     return kept[k].fd - 1;
   char path[64];
-  snprintf(path, sizeof path, "/proc/%d/fd/%d", program_process(seat->used - 1)->pid, seat->bell_fd);
+  snprintf(path, sizeof path, "/proc/%d/fd/%d", program_process(seat->used - 1)->pid,
+           seat->bell_fd);
   if (kept[k].fd > 0) close(kept[k].fd - 1);
   int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
   kept[k].fd = fd + 1;

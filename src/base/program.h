@@ -1,7 +1,6 @@
-// The program's processes and seats, in the arena. A process slot stands for an OS process; a seat for an
-// OS thread of it that may take guards and, if it runs a loop, be rung. Slots and seats of a dead process
-// are used again only after it was buried.
-// Stands on: arena, guard, futex.
+// The program's processes and seats, in the arena. A process slot stands for an OS process; a seat
+// for an OS thread of it that may take guards and, if it runs a loop, be rung. Slots and seats of a
+// dead process are used again only after it was buried. Stands on: arena, guard, futex.
 #ifndef HEDDLE_BASE_PROGRAM_H
 #define HEDDLE_BASE_PROGRAM_H
 
@@ -11,7 +10,7 @@ enum process_state { PROCESS_FREE, PROCESS_STARTING, PROCESS_LIVE, PROCESS_DEAD 
 
 struct program_process {
   _Atomic uint32_t state;
-  uint32_t parent;          // slot of the process that must reap it
+  uint32_t parent; // slot of the process that must reap it
   _Atomic int32_t pid;
   _Atomic int32_t status;   // meaningful when dead: exit status, or minus the signal's number
   _Atomic uint64_t worker;  // the shared object that stands for it, 0: none
@@ -31,7 +30,8 @@ enum seat_bell {
 
 enum seat_flags { SEAT_NO_LOOP = 1 };
 
-// Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a request.
+// Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a
+// request.
 enum seat_attention { ATTENTION_RESCAN = 1, ATTENTION_WORKER = 2, ATTENTION_SIGNAL = 4 };
 
 struct program_seat {
@@ -39,10 +39,10 @@ struct program_seat {
   _Atomic uint32_t used;       // process slot + 1, 0: free
   _Atomic uint32_t generation; // grows each time the seat is given to a thread
   _Atomic uint32_t bell;
-  _Atomic uint32_t inbox;      // newest wait record that was kicked from elsewhere
-  _Atomic uint32_t attention;  // the loop has a request to look at beside its inbox
+  _Atomic uint32_t inbox;     // newest wait record that was kicked from elsewhere
+  _Atomic uint32_t attention; // the loop has a request to look at beside its inbox
   uint32_t flags;
-  _Atomic int32_t bell_fd;     // write end of the bell's pipe, -1: none yet
+  _Atomic int32_t bell_fd; // write end of the bell's pipe, -1: none yet
   int32_t tid;
   char name[32];
 };

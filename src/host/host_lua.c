@@ -63,11 +63,13 @@ static int input_ready(lua_State *L, int status, lua_KContext context) {
 // host.input() -> the next line of standard input | nil at its end; only the calling task waits
 static int f_input(lua_State *L) {
   if (!loop_may_block(L))
-    return loop_misuse(L, "cannot-block", "input: can't block here: inside a C call that can't be suspended");
+    return loop_misuse(L, "cannot-block",
+                       "input: can't block here: inside a C call that can't be suspended");
   return input_ready(L, 0, (lua_KContext)loop_self->current);
 }
 
-static const luaL_Reg functions[] = {{"input", f_input}, {"isatty", f_isatty}, {"scripts", f_scripts}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"input", f_input}, {"isatty", f_isatty}, {"scripts", f_scripts}, {NULL, NULL}};
 
 // Opens heddle.native.host.
 int luaopen_heddle_native_host(lua_State *L) {

@@ -72,8 +72,8 @@ static void add_searcher(lua_State *L) {
   lua_pop(L, 2);
 }
 
-// Cancellations cross between interpreters as such: their metatable is a class, and its functions, being those of a
-// module that every interpreter has, cross by name.
+// Cancellations cross between interpreters as such: their metatable is a class, and its functions,
+// being those of a module that every interpreter has, cross by name.
 static void register_cancelled(lua_State *L) {
   lua_pushliteral(L, "heddle.Cancelled");
   task_push_cancelled(L, "cancel", NULL);

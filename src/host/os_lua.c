@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-// os.exit([code]): ends this process: what was written is flushed, its own processes end with it. Nothing that a parent
-// registered runs in a child.
+// os.exit([code]): ends this process: what was written is flushed, its own processes end with it.
+// Nothing that a parent registered runs in a child.
 static int f_exit(lua_State *L) {
   int status = lua_isnoneornil(L, 1) ? EXIT_SUCCESS
                : lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE)

@@ -15,11 +15,13 @@
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
-// A write of up to PIPE_BUF bytes is whole by itself. Longer ones exclude the other processes by a lock on the arena's
-// descriptor, which the kernel frees when its holder dies; short ones then take it too.
+// A write of up to PIPE_BUF bytes is whole by itself. Longer ones exclude the other processes by a
+// lock on the arena's descriptor, which the kernel frees when its holder dies; short ones then take
+// it too.
 static void lock_output(bool lock) {
   if (arena->processes == 0) return;
-  struct flock range = {.l_type = lock ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  struct flock range = {
+      .l_type = lock ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
   while (fcntl(arena_fd(), F_SETLKW, &range) != 0 && errno == EINTR) {
   }
 }

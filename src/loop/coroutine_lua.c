@@ -65,8 +65,8 @@ static int enter_coroutine(lua_State *L, lua_State *co, int arguments, int *valu
   return status;
 }
 
-// Resumes `co` with the `arguments` values on top of L and hands its values on. When the engine parked something
-// inside, it suspends L as well, and goes on from here when the task is resumed.
+// Resumes `co` with the `arguments` values on top of L and hands its values on. When the engine
+// parked something inside, it suspends L as well, and goes on from here when the task is resumed.
 static int resume(lua_State *L, lua_State *co, int arguments, lua_KContext flavour) {
   int values;
   if (!lua_checkstack(co, arguments)) {
@@ -162,7 +162,8 @@ static int f_wrap(lua_State *L) {
 static int f_yield(lua_State *L) {
   struct loop *loop = loop_self;
   if (loop && loop->current && loop->current->co == L)
-    return luaL_error(L, "attempt to yield from outside a coroutine (task.yield lets other tasks run)");
+    return luaL_error(
+        L, "attempt to yield from outside a coroutine (task.yield lets other tasks run)");
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -187,13 +188,15 @@ static int f_isyieldable(lua_State *L) {
   return 1;
 }
 
-// Lua 5.4.4 recurses on the C stack when a closing coroutine closes another: the depth is limited here.
+// Lua 5.4.4 recurses on the C stack when a closing coroutine closes another: the depth is limited
+// here.
 static int f_close(lua_State *L) {
   lua_State *co = coroutine_at(L, 1, "close");
   const char *state = state_of(L, co);
   if (strcmp(state, "dead") != 0 && strcmp(state, "suspended") != 0)
     return luaL_error(L, "cannot close a %s coroutine", state);
-  if (closing >= CLOSE_DEPTH) return luaL_error(L, "C stack overflow (coroutine.close inside coroutine.close)");
+  if (closing >= CLOSE_DEPTH)
+    return luaL_error(L, "C stack overflow (coroutine.close inside coroutine.close)");
   lua_State *outer = gil_running;
   bool outer_ok = loop_self && loop_self->chain_ok;
   closing++;
@@ -209,7 +212,8 @@ static int f_close(lua_State *L) {
   return 2;
 }
 
-// pcall and xpcall ------------------------------------------------------------------------------------------
+// pcall and xpcall
+// ------------------------------------------------------------------------------------------
 
 static int protected_done(lua_State *L, int status, lua_KContext extra) {
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)extra;
@@ -237,7 +241,8 @@ static int f_xpcall(lua_State *L) {
   return protected_done(L, status, 2);
 }
 
-// debug hooks -----------------------------------------------------------------------------------------------
+// debug hooks
+// -----------------------------------------------------------------------------------------------
 
 static lua_State *hook_subject(lua_State *L, int *arg) {
   *arg = lua_isthread(L, 1) ? 1 : 0;

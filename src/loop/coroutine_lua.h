@@ -1,6 +1,6 @@
-// The engine's own coroutine library, pcall, xpcall and debug hooks: so that a task's suspension passes through the
-// user's coroutines, a parked coroutine can't be resumed by anyone else, and a hard stop can't be swallowed.
-// Stands on: gil, task, Lua.
+// The engine's own coroutine library, pcall, xpcall and debug hooks: so that a task's suspension
+// passes through the user's coroutines, a parked coroutine can't be resumed by anyone else, and a
+// hard stop can't be swallowed. Stands on: gil, task, Lua.
 #ifndef HEDDLE_LOOP_COROUTINE_LUA_H
 #define HEDDLE_LOOP_COROUTINE_LUA_H
 

@@ -24,7 +24,9 @@ static void (*look_at_requests)(struct lua_State *co);
 _Static_assert(sizeof(struct gil_extra) <= LUA_EXTRASPACE, "a coroutine's own record fits");
 
 // The engine's record in a coroutine's extra space.
-struct gil_extra *gil_extra(lua_State *co) { return lua_getextraspace(co); }
+struct gil_extra *gil_extra(lua_State *co) {
+  return lua_getextraspace(co);
+}
 
 static void user_hook(lua_State *L, lua_Debug *ar) {
   static const char *const names[] = {"call", "return", "line", "count", "tail call"};
@@ -84,8 +86,9 @@ static void master_hook(lua_State *L, lua_Debug *ar) {
   lua_settop(L, top);
 }
 
-// Makes the coroutine stop within its next few instructions. Safe in a signal handler. The VM sees a
-// new hook at jumps and calls only: the varying count lets a switch come at any instruction of a loop.
+// Makes the coroutine stop within its next few instructions. Safe in a signal handler. The VM sees
+// a new hook at jumps and calls only: the varying count lets a switch come at any instruction of a
+// loop.
 void gil_arm(lua_State *co) {
   enum { SPREAD = 8 };
   static _Thread_local volatile sig_atomic_t turn;
@@ -142,7 +145,8 @@ void gil_ask_to_look(int tid) { syscall(SYS_tgkill, getpid(), tid, SIGNAL_LOOK);
 // Hands over what is to be done when a running coroutine has been made to look; it may raise.
 void gil_set_look(void (*look)(lua_State *co)) { look_at_requests = look; }
 
-// Does what this thread was asked, while `co` runs: gives the GIL up and takes it again, looks at requests.
+// Does what this thread was asked, while `co` runs: gives the GIL up and takes it again, looks at
+// requests.
 void gil_serve(lua_State *co) {
   struct loop *loop = loop_self;
   if (gil_wants_switch && loop) {
@@ -176,7 +180,8 @@ static bool wait_until(pthread_cond_t *cond, struct gil *gil, int64_t moment) {
   return pthread_cond_timedwait(cond, &gil->mutex, &t) != ETIMEDOUT;
 }
 
-// Waits for the GIL to be free, asking its holder to give way each time nothing moved for the interval.
+// Waits for the GIL to be free, asking its holder to give way each time nothing moved for the
+// interval.
 static void wait_for_turn(struct gil *gil) {
   int64_t pause = gil->interval, start = clock_now();
   uint64_t turns = gil->turns;
@@ -214,7 +219,8 @@ void gil_take(struct gil *gil) {
   pthread_mutex_unlock(&gil->mutex);
 }
 
-// Gives the GIL up. `forced`: returns only when another thread has taken it (or nobody waits any more).
+// Gives the GIL up. `forced`: returns only when another thread has taken it (or nobody waits any
+// more).
 void gil_release(struct gil *gil, bool forced) {
   pthread_mutex_lock(&gil->mutex);
   int64_t held = clock_now() - gil->since;

@@ -28,8 +28,9 @@ static void check_keys(lua_State *L, const char *function, const char *const *kn
   }
 }
 
-// Sorts out `([options,] fn, ...)`: leaves the options table (or nil) at 1, the function at 2, its arguments after it.
-// Returns how many arguments there are. `known` lists the option keys, ended by NULL.
+// Sorts out `([options,] fn, ...)`: leaves the options table (or nil) at 1, the function at 2, its
+// arguments after it. Returns how many arguments there are. `known` lists the option keys, ended by
+// NULL.
 int handle_split(lua_State *L, const char *function, const char *const *known) {
   if (lua_istable(L, 1) && lua_isfunction(L, 2)) {
     check_keys(L, function, known);
@@ -38,7 +39,8 @@ int handle_split(lua_State *L, const char *function, const char *const *known) {
     lua_insert(L, 1);
   }
   if (!lua_isfunction(L, 2))
-    loop_misuse(L, "bad-argument", "%s: fn: a function expected, got %s", function, loop_typename(L, 2));
+    loop_misuse(L, "bad-argument", "%s: fn: a function expected, got %s", function,
+                loop_typename(L, 2));
   return lua_gettop(L) - 2;
 }
 
@@ -47,7 +49,8 @@ bool handle_option_flag(lua_State *L, const char *function, const char *key) {
   if (lua_isnil(L, 1)) return false;
   int type = lua_getfield(L, 1, key);
   if (type != LUA_TNIL && type != LUA_TBOOLEAN)
-    loop_misuse(L, "bad-option", "%s: %s: true or false expected, got %s", function, key, loop_typename(L, -1));
+    loop_misuse(L, "bad-option", "%s: %s: true or false expected, got %s", function, key,
+                loop_typename(L, -1));
   bool value = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return value;
@@ -61,12 +64,13 @@ bool handle_option_name(lua_State *L, const char *function) {
   }
   int type = lua_getfield(L, 1, "name");
   if (type != LUA_TNIL && type != LUA_TSTRING)
-    loop_misuse(L, "bad-option", "%s: name: a string expected, got %s", function, loop_typename(L, -1));
+    loop_misuse(L, "bad-option", "%s: name: a string expected, got %s", function,
+                loop_typename(L, -1));
   return type == LUA_TSTRING;
 }
 
-// Where the running function was called: pushes the Lua function that called (or nil), returns its line. Cheap: the
-// text is made by handle_push_place when it is wanted.
+// Where the running function was called: pushes the Lua function that called (or nil), returns its
+// line. Cheap: the text is made by handle_push_place when it is wanted.
 int handle_started_at(lua_State *L) {
   lua_Debug ar;
   if (!lua_getstack(L, 1, &ar)) {
@@ -102,7 +106,8 @@ int handle_raise(lua_State *L, const char *kind) {
   return lua_error(L);
 }
 
-// With [name][error][traceback or nil] on top: replaces them by the report of an error nobody asked for.
+// With [name][error][traceback or nil] on top: replaces them by the report of an error nobody asked
+// for.
 void handle_push_report(lua_State *L, const char *kind) {
   const char *message = luaL_tolstring(L, -2, NULL);
   const char *trace = lua_isstring(L, -2) ? lua_tostring(L, -2) : "";
@@ -112,7 +117,8 @@ void handle_push_report(lua_State *L, const char *kind) {
   lua_pop(L, 3);
 }
 
-// Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to them.
+// Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to
+// them.
 void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
                  lua_CFunction tostring) {
   luaL_getmetatable(L, meta);

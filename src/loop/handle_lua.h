@@ -1,5 +1,5 @@
-// What the handles of all models have in common on their way to Lua: options, the place of the start, error texts.
-// Stands on: task, Lua.
+// What the handles of all models have in common on their way to Lua: options, the place of the
+// start, error texts. Stands on: task, Lua.
 #ifndef HEDDLE_LOOP_HANDLE_LUA_H
 #define HEDDLE_LOOP_HANDLE_LUA_H
 

@@ -15,8 +15,9 @@ enum { MOST_SPINS = 4000, LEAST_SPINS = 40 };
 static void (*check_all)(void);
 static void (*check_cycle)(uint32_t record);
 
-// Hands over two checks for deadlock: of the whole program, called by a loop that is about to sleep with nothing but a
-// ring to wake it; and for a cycle of held locks that a task which now waits is part of.
+// Hands over two checks for deadlock: of the whole program, called by a loop that is about to sleep
+// with nothing but a ring to wake it; and for a cycle of held locks that a task which now waits is
+// part of.
 void loop_set_deadlock_checks(void (*all)(void), void (*cycle)(uint32_t record)) {
   check_all = all;
   check_cycle = cycle;
@@ -24,7 +25,8 @@ void loop_set_deadlock_checks(void (*all)(void), void (*cycle)(uint32_t record))
 
 static void look_for_deadlock(struct loop *loop, bool hopeless) {
   if (hopeless && check_all) check_all();
-  for (int i = 0; check_cycle && i < loop->fresh_count; i++) check_cycle(loop->fresh[i]);
+  for (int i = 0; check_cycle && i < loop->fresh_count; i++)
+    check_cycle(loop->fresh[i]);
   loop->fresh_count = 0;
 }
 
@@ -33,8 +35,8 @@ static bool something_came(const struct program_seat *seat) {
          atomic_load_explicit(&seat->attention, memory_order_relaxed);
 }
 
-// A waker on another core is often only a microsecond away, and waking from sleep costs twenty: spins a little while
-// that has paid lately. Never with fewer cores than would have to work.
+// A waker on another core is often only a microsecond away, and waking from sleep costs twenty:
+// spins a little while that has paid lately. Never with fewer cores than would have to work.
 static bool spin(struct loop *loop, const struct program_seat *seat) {
   if (cores_usable() < 2) return false;
   for (int i = 0; i < loop->spins; i++) {
@@ -89,13 +91,15 @@ static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t 
   atomic_store(&seat->bell, BELL_AWAKE);
 }
 
-// Nothing is ready: gives the GIL up and sleeps until a kick, a request, a descriptor or the next timer.
+// Nothing is ready: gives the GIL up and sleeps until a kick, a request, a descriptor or the next
+// timer.
 void loop_idle(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
   int64_t deadline = timer_next(&loop->timers);
   task_describe(loop);
   if (loop->spins == 0) loop->spins = LEAST_SPINS;
-  for (uint32_t i = 0; i < loop->fd_count; i++) loop->fds[i].revents = 0;
+  for (uint32_t i = 0; i < loop->fd_count; i++)
+    loop->fds[i].revents = 0;
   loop_leave(loop);
   if (!spin(loop, seat)) sleep_on_bell(loop, seat, deadline);
   loop_enter(loop);

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-// interpreters ----------------------------------------------------------------------------------------------
+// interpreters
+// ----------------------------------------------------------------------------------------------
 
 static void *allocate(void *context, void *block, size_t old, size_t size) {
   struct interp *interp = context;
   if (!block) old = 0;
-  if (interp->memory_cap && size > old && interp->memory + size - old > interp->memory_cap) return NULL;
+  if (interp->memory_cap && size > old && interp->memory + size - old > interp->memory_cap)
+    return NULL;
   if (size == 0) {
     free(block);
     interp->memory -= old;
@@ -28,7 +30,8 @@ static int panic(lua_State *L) {
   return 0;
 }
 
-// A new interpreter without libraries, its GIL held by nobody. `memory_cap` in bytes, 0: none. NULL: no memory.
+// A new interpreter without libraries, its GIL held by nobody. `memory_cap` in bytes, 0: none.
+// NULL: no memory.
 struct interp *loop_interp_new(size_t memory_cap) {
   struct interp *interp = calloc(1, sizeof *interp);
   if (!interp) return NULL;
@@ -45,10 +48,11 @@ struct interp *loop_interp_new(size_t memory_cap) {
   return interp;
 }
 
-// loops -----------------------------------------------------------------------------------------------------
+// loops
+// -----------------------------------------------------------------------------------------------------
 
-// A loop for this thread in an interpreter whose GIL the caller holds. `seat`: sat on by this thread already.
-// Raises on lack of memory.
+// A loop for this thread in an interpreter whose GIL the caller holds. `seat`: sat on by this
+// thread already. Raises on lack of memory.
 struct loop *loop_new(struct interp *interp, uint32_t seat) {
   struct loop *loop = calloc(1, sizeof *loop);
   if (!loop) luaL_error(interp->main, "not enough memory");
@@ -76,7 +80,8 @@ struct loop *loop_new(struct interp *interp, uint32_t seat) {
 static void unlink_loop(struct loop *loop) {
   struct interp *interp = loop->interp;
   struct loop **link = &interp->loops;
-  while (*link != loop) link = &(*link)->next;
+  while (*link != loop)
+    link = &(*link)->next;
   *link = loop->next;
   lua_State *L = interp->main;
   luaL_unref(L, LUA_REGISTRYINDEX, loop->anchor);
@@ -87,7 +92,8 @@ static void unlink_loop(struct loop *loop) {
   if (interp->gil.last == loop) interp->gil.last = NULL;
 }
 
-// Ends a loop and gives the GIL up, which its thread holds. The last one out closes the interpreter.
+// Ends a loop and gives the GIL up, which its thread holds. The last one out closes the
+// interpreter.
 void loop_free(struct loop *loop) {
   struct interp *interp = loop->interp;
   bool last = interp->loops == loop && !loop->next;

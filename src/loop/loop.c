@@ -4,7 +4,6 @@
 #include "loop/policy.h"
 #include "loop/task.h"
 
-
 _Thread_local struct loop *loop_self;
 
 static void (*attend)(struct loop *loop, uint32_t why);
@@ -25,7 +24,8 @@ void loop_enter(struct loop *loop) {
   gil_running = loop->running;
 }
 
-// making tasks ready ----------------------------------------------------------------------------------------
+// making tasks ready
+// ----------------------------------------------------------------------------------------
 
 static void forget_fd(struct loop *loop, struct task *task) {
   task->on_fd = false;
@@ -64,8 +64,8 @@ static void wake_kicked(struct loop *loop, uint32_t index) {
   }
 }
 
-// Puts a task last on its loop's ready list, after those that were kicked before. Under the GIL, from any thread of
-// the interpreter.
+// Puts a task last on its loop's ready list, after those that were kicked before. Under the GIL,
+// from any thread of the interpreter.
 void loop_ready(struct loop *loop, struct task *task) {
   if (loop == loop_self) wake_kicked(loop, park_take_local());
   if (task->state != TASK_READY) append_ready(loop, task);
@@ -92,7 +92,8 @@ static void retry_all(struct loop *loop) {
   }
 }
 
-// Makes ready whatever was woken: by this thread, by others, by time; sees to requests from outside.
+// Makes ready whatever was woken: by this thread, by others, by time; sees to requests from
+// outside.
 void loop_take_in(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
   wake_kicked(loop, park_take_local());
@@ -119,7 +120,8 @@ static bool finished(struct loop *loop, const struct task *until) {
   return false;
 }
 
-// Runs tasks until `until` has ended; NULL: until all have, daemons being cancelled when only they are left.
+// Runs tasks until `until` has ended; NULL: until all have, daemons being cancelled when only they
+// are left.
 void loop_run(struct loop *loop, struct task *until) {
   loop->stopping = false;
   while (!finished(loop, until)) {

@@ -1,5 +1,5 @@
-// The loop: one per OS thread that runs Lua. It runs ready tasks, wakes sleepers, takes in what other threads
-// kicked, and sleeps on its bell with the GIL given up when there is nothing to do.
+// The loop: one per OS thread that runs Lua. It runs ready tasks, wakes sleepers, takes in what
+// other threads kicked, and sleeps on its bell with the GIL given up when there is nothing to do.
 // An interpreter is one Lua heap with its GIL; a task is a coroutine bound to a loop.
 // Stands on: base, park, gil, timer. What of it needs Lua is in interp_lua.c and task.c.
 #ifndef HEDDLE_LOOP_LOOP_H
@@ -16,87 +16,96 @@ typedef struct lua_State lua_State;
 struct interp {
   lua_State *main;
   struct gil gil;
-  struct loop *loops;      // all of them, under the GIL
+  struct loop *loops; // all of them, under the GIL
   _Atomic int loop_count;
-  uint32_t id;             // unique in the program
+  uint32_t id;               // unique in the program
   size_t memory, memory_cap; // bytes in use; the cap, 0: none
-  uint32_t names[4];       // the last number of Task-n, Thread-n, Isolate-n, Process-n
+  uint32_t names[4];         // the last number of Task-n, Thread-n, Isolate-n, Process-n
 };
 
 enum { LOOP_SPARES = 64, LOOP_FRESH = 32 };
-enum task_state { TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE, TASK_FAILED, TASK_CANCELLED };
+enum task_state {
+  TASK_NEW,
+  TASK_READY,
+  TASK_RUNNING,
+  TASK_PARKED,
+  TASK_DONE,
+  TASK_FAILED,
+  TASK_CANCELLED
+};
 enum task_wake { WAKE_KICK = 1, WAKE_TIME = 2, WAKE_CANCEL = 4 };
 
 // How to wait for one kind of thing. None of these may raise but finish.
 struct loop_op {
-  const char *name;                                             // of the function, for messages
-  bool (*attempt)(void *object, struct park_self *self);        // take it, or enlist; NULL: only time ends it
-  void (*leave)(void *object, struct park_self *self);          // give the place in line up
+  const char *name; // of the function, for messages
+  bool (*attempt)(void *object,
+                  struct park_self *self); // take it, or enlist; NULL: only time ends it
+  void (*leave)(void *object, struct park_self *self); // give the place in line up
   int (*finish)(lua_State *L, void *object, struct park_self *self, bool got); // push the results
-  void (*describe)(void *object, char *text, size_t size);      // what is waited for
+  void (*describe)(void *object, char *text, size_t size);                     // what is waited for
 };
 
-// A task, as userdata in its interpreter. Uservalue 1: first its function (with arguments: a list of both), while it runs
-// its coroutine, then the results (one value, or a list) or the error; 2: a table of name, traceback, locals; 3: the
-// function that started it.
+// A task, as userdata in its interpreter. Uservalue 1: first its function (with arguments: a list
+// of both), while it runs its coroutine, then the results (one value, or a list) or the error; 2: a
+// table of name, traceback, locals; 3: the function that started it.
 struct task {
-  lua_State *co;               // from its first slice on: until then it needs none
-  struct loop *loop;           // NULL once it has ended
-  struct task *next;           // in the ready list
-  struct task *undescribed;    // link in the loop's list of those parked since it last slept
+  lua_State *co;            // from its first slice on: until then it needs none
+  struct loop *loop;        // NULL once it has ended
+  struct task *next;        // in the ready list
+  struct task *undescribed; // link in the loop's list of those parked since it last slept
   struct park_list joiners;
   uint32_t id, ticket, number;
-  uint32_t process;            // slot of the process it was made in
+  uint32_t process; // slot of the process it was made in
   uint8_t state, wake;
-  bool listed;                 // in the undescribed list
-  bool on_fd;                  // waits for a descriptor
+  bool listed; // in the undescribed list
+  bool on_fd;  // waits for a descriptor
   bool daemon, named, internal;
-  bool asked;                  // somebody has asked for its result
-  bool hard;                   // is being stopped for good
-  bool main;                   // the loop's own function: the thread's, isolate's or process's
-  const char *reason;          // of the last cancel, NULL: "cancel"
+  bool asked;         // somebody has asked for its result
+  bool hard;          // is being stopped for good
+  bool main;          // the loop's own function: the thread's, isolate's or process's
+  const char *reason; // of the last cancel, NULL: "cancel"
   uint16_t shields;
-  uint16_t cancels;            // requests not yet raised
-  int32_t results;             // how many; before it runs: how many arguments
-  int32_t line;                // where it was started; the function is uservalue 3
+  uint16_t cancels; // requests not yet raised
+  int32_t results;  // how many; before it runs: how many arguments
+  int32_t line;     // where it was started; the function is uservalue 3
   struct timer timer;
-  const struct loop_op *op;    // while it waits
+  const struct loop_op *op; // while it waits
   void *object;
-  lua_State *parked_in;        // the coroutine that waits: the task's own or a user's inside it
+  lua_State *parked_in; // the coroutine that waits: the task's own or a user's inside it
   struct park_self self;
 };
 
 struct loop {
   struct interp *interp;
-  lua_State *base;             // this OS thread's own state; runs nothing but the loop
-  struct loop *next;           // in the interpreter's list
+  lua_State *base;   // this OS thread's own state; runs nothing but the loop
+  struct loop *next; // in the interpreter's list
   uint32_t seat;
   struct task *ready_first, *ready_last;
   struct task *current;
   struct task *undescribed;
   struct timers timers;
-  struct task **tasks;         // by ticket; NULL: free
+  struct task **tasks;          // by ticket; NULL: free
   uint32_t task_cap, task_free; // first free ticket to look at
-  uint32_t fresh[LOOP_FRESH];  // waiter records described since it last slept
+  uint32_t fresh[LOOP_FRESH];   // waiter records described since it last slept
   int fresh_count;
-  uint32_t live, daemons;      // tasks not ended; of these daemons
+  uint32_t live, daemons;         // tasks not ended; of these daemons
   lua_State *spares[LOOP_SPARES]; // coroutines for tasks to come, kept in the list `pool`
   int spare_count, pool_size;
-  int pool;                    // registry reference of that list
-  int anchor;                  // registry reference of the table that keeps the live tasks
-  bool suspended;              // the coroutine that just yielded was parked by the engine
-  bool chain_ok;               // every coroutine around the running one can be suspended
-  bool stopping;               // the main function has ended: daemons are being cancelled
+  int pool;       // registry reference of that list
+  int anchor;     // registry reference of the table that keeps the live tasks
+  bool suspended; // the coroutine that just yielded was parked by the engine
+  bool chain_ok;  // every coroutine around the running one can be suspended
+  bool stopping;  // the main function has ended: daemons are being cancelled
   struct task *main_task;
-  struct pollfd *fds;          // descriptors that tasks wait for, beside their tickets
+  struct pollfd *fds; // descriptors that tasks wait for, beside their tickets
   uint32_t *fd_tickets;
   uint32_t fd_count, fd_cap;
-  struct gil_figures figures;  // this thread's share of the GIL
-  void *worker;                // the worker room's own record of this thread
-  int model;                   // index into the names of models
-  lua_State *running;          // what ran when the GIL was given up
-  int spins;                   // how long to spin before sleeping, by what paid lately
-  int bell_pipe[2];            // read and write end, -1 until first needed
+  struct gil_figures figures; // this thread's share of the GIL
+  void *worker;               // the worker room's own record of this thread
+  int model;                  // index into the names of models
+  lua_State *running;         // what ran when the GIL was given up
+  int spins;                  // how long to spin before sleeping, by what paid lately
+  int bell_pipe[2];           // read and write end, -1 until first needed
 };
 
 extern _Thread_local struct loop *loop_self;

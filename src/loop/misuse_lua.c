@@ -4,7 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-// Raises `position: text [code]`. The text names the function, the argument and what would be right. Never returns.
+// Raises `position: text [code]`. The text names the function, the argument and what would be
+// right. Never returns.
 int loop_misuse(lua_State *L, const char *code, const char *fmt, ...) {
   char text[512];
   va_list args;
@@ -19,7 +20,8 @@ int loop_misuse(lua_State *L, const char *code, const char *fmt, ...) {
 
 // What a value is, in the words of messages: its type, or "a negative number", "NaN", "nothing".
 const char *loop_typename(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TNUMBER) return lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg);
+  if (lua_type(L, arg) != LUA_TNUMBER)
+    return lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg);
   lua_Number n = lua_tonumber(L, arg);
   return n != n ? "NaN" : n < 0 ? "a negative number" : "a number";
 }

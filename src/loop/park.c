@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum { RINGS = 8, KEEP = 64 };
-static const int64_t PATIENCE = 1000000; // a first waiter of another thread yields to newcomers for 1 ms
+static const int64_t PATIENCE =
+    1000000; // a first waiter of another thread yields to newcomers for 1 ms
 
 _Static_assert(sizeof(struct park_record) <= ARENA_WAIT_SIZE, "a waiter record has its size");
 
@@ -65,7 +66,8 @@ void park_record_free(uint32_t index) {
 
 // The thread gives up its seat: its spare records go back.
 void park_thread_end(void) {
-  while (kept_count > 0) record_to_arena(kept[--kept_count]);
+  while (kept_count > 0)
+    record_to_arena(kept[--kept_count]);
   local_first = local_last = 0;
 }
 
@@ -100,7 +102,8 @@ void park_remove(struct park_list *list, uint32_t record) {
     list->last = r->prev;
 }
 
-// Takes a record out of its list for good. One that was kicked and not yet seen by its loop is freed there.
+// Takes a record out of its list for good. One that was kicked and not yet seen by its loop is
+// freed there.
 void park_leave(struct park_list *list, uint32_t record) {
   struct park_record *r = park_record(record);
   park_remove(list, record);
@@ -147,19 +150,21 @@ static void kick(uint32_t record) {
   remember_ring(seat);
 }
 
-// Tells the list's first waiter to try again. Its loop is rung by the next park_ring(), to be called after the
-// guard was given up.
+// Tells the list's first waiter to try again. Its loop is rung by the next park_ring(), to be
+// called after the guard was given up.
 void park_kick(const struct park_list *list) {
   if (list->first) kick(list->first);
 }
 
 // The same for all of them.
 void park_kick_all(const struct park_list *list) {
-  for (uint32_t r = list->first; r; r = park_record(r)->next) kick(r);
+  for (uint32_t r = list->first; r; r = park_record(r)->next)
+    kick(r);
 }
 
-// Whether somebody who is not in the list may take what is there now. Tasks of one thread are served strictly
-// in order; a first waiter of another thread is next once it has waited a millisecond.
+// Whether somebody who is not in the list may take what is there now. Tasks of one thread are
+// served strictly in order; a first waiter of another thread is next once it has waited a
+// millisecond.
 bool park_may_overtake(const struct park_list *list) {
   if (list->first == 0) return true;
   const struct park_record *first = park_record(list->first);
@@ -172,7 +177,8 @@ bool park_may_overtake(const struct park_list *list) {
 void park_ring(void) {
   int n = ring_count;
   ring_count = 0;
-  for (int i = 0; i < n; i++) program_ring(rings[i]);
+  for (int i = 0; i < n; i++)
+    program_ring(rings[i]);
 }
 
 // What other threads have kicked on this seat, oldest first, linked by next_in; 0: nothing.
@@ -203,8 +209,9 @@ static bool in_local(uint32_t record) {
   return false;
 }
 
-// Called by the record's own thread under its object's guard, when it finds the record kicked: a kicker that died on
-// its way may have marked it without putting it into the inbox. Takes the mark away if so.
+// Called by the record's own thread under its object's guard, when it finds the record kicked: a
+// kicker that died on its way may have marked it without putting it into the inbox. Takes the mark
+// away if so.
 void park_settle_kick(uint32_t record) {
   uint32_t next, r = park_take_inbox();
   for (; r; r = next) {

@@ -1,10 +1,10 @@
-// Parking: how anything waits. A waiter record in the arena stands in the list of what it waits for and names
-// its seat and task, so it means the same in every process. A waiter stays in its place until it got what it
-// wanted, timed out or was cancelled; to be woken is only to be told to try again ("kicked"). So nothing is
-// ever in flight between a releaser and a waiter, and a waiter that dies or gives up takes nothing with it:
-// whoever leaves a list lets the object kick its new first one.
-// Only the first waiter of a list is kicked; it kicks the next when it leaves.
-// Stands on: base. Knows nothing of Lua, threads or the loop.
+// Parking: how anything waits. A waiter record in the arena stands in the list of what it waits for
+// and names its seat and task, so it means the same in every process. A waiter stays in its place
+// until it got what it wanted, timed out or was cancelled; to be woken is only to be told to try
+// again ("kicked"). So nothing is ever in flight between a releaser and a waiter, and a waiter that
+// dies or gives up takes nothing with it: whoever leaves a list lets the object kick its new first
+// one. Only the first waiter of a list is kicked; it kicks the next when it leaves. Stands on:
+// base. Knows nothing of Lua, threads or the loop.
 #ifndef HEDDLE_LOOP_PARK_H
 #define HEDDLE_LOOP_PARK_H
 
@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The waiters of one kind on one object, in order of arrival; record indices, 0: none. Under the object's guard.
+// The waiters of one kind on one object, in order of arrival; record indices, 0: none. Under the
+// object's guard.
 struct park_list {
   uint32_t first, last;
 };
@@ -23,18 +24,18 @@ struct park_list {
 enum park_state { PARK_WAITING, PARK_KICKED };
 
 struct park_record {
-  uint32_t next, prev;      // in its list
-  _Atomic uint64_t object;  // offset of what it waits for, 0: in no list of a shared object
-  uint32_t list;            // which of the object's lists
+  uint32_t next, prev;     // in its list
+  _Atomic uint64_t object; // offset of what it waits for, 0: in no list of a shared object
+  uint32_t list;           // which of the object's lists
   _Atomic uint32_t state;
-  _Atomic uint32_t seat;    // seat + 1 of the waiting loop, 0: the record is free
-  uint32_t ticket;          // the waiting task's place in its loop
-  uint32_t task;            // its id
-  uint32_t next_in;         // link in an inbox
-  uint64_t arrival;         // order in the object's list
+  _Atomic uint32_t seat; // seat + 1 of the waiting loop, 0: the record is free
+  uint32_t ticket;       // the waiting task's place in its loop
+  uint32_t task;         // its id
+  uint32_t next_in;      // link in an inbox
+  uint64_t arrival;      // order in the object's list
   int64_t since;
-  uint32_t timed;           // has a time-out
-  uint32_t described;       // the texts below are filled in (done when the loop goes to sleep)
+  uint32_t timed;     // has a time-out
+  uint32_t described; // the texts below are filled in (done when the loop goes to sleep)
   char who[20];
   char what[20];
   char where[24];
@@ -42,16 +43,16 @@ struct park_record {
 
 // Who is asking: a task's attempt to take something. Lives in the task.
 struct park_self {
-  uint32_t record;  // its waiter record while it waits, else 0
-  uint32_t ticket;  // its place in its loop
-  uint32_t task;    // its id
-  bool enlist;      // if it can't have it now, wait in line
-  bool timed;       // with a time-out
-  bool abandoned;   // result: what it got was abandoned by a dead holder
-  bool closed;      // result: it can never be had
-  void *in;         // what it brings, of the operation's own kind
-  void *out;        // where to put what it gets
-  uint64_t number;  // of the operation's own kind
+  uint32_t record; // its waiter record while it waits, else 0
+  uint32_t ticket; // its place in its loop
+  uint32_t task;   // its id
+  bool enlist;     // if it can't have it now, wait in line
+  bool timed;      // with a time-out
+  bool abandoned;  // result: what it got was abandoned by a dead holder
+  bool closed;     // result: it can never be had
+  void *in;        // what it brings, of the operation's own kind
+  void *out;       // where to put what it gets
+  uint64_t number; // of the operation's own kind
 };
 
 struct park_record *park_record(uint32_t index);

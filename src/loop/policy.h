@@ -1,5 +1,5 @@
-// The choices of the loop in one place, so that another scheduler can be handed in: which ready task is next, and
-// what time it is. Stands on: loop, base.
+// The choices of the loop in one place, so that another scheduler can be handed in: which ready
+// task is next, and what time it is. Stands on: loop, base.
 #ifndef HEDDLE_LOOP_POLICY_H
 #define HEDDLE_LOOP_POLICY_H
 

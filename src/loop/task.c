@@ -10,12 +10,14 @@
 #include <string.h>
 
 #define TASK_META "heddle.task"
-#define FAILED_META "heddle.task.failed" // the same with a finalizer, which would be costly on every task
+#define FAILED_META                                                                                \
+  "heddle.task.failed" // the same with a finalizer, which would be costly on every task
 #define CANCELLED_META "heddle.cancelled"
 
 enum { FIRST_TICKETS = 64, STOP_BUDGET = 100000 };
 
-// handles ---------------------------------------------------------------------------------------------------
+// handles
+// ---------------------------------------------------------------------------------------------------
 
 static bool grow_tickets(struct loop *loop) {
   uint32_t cap = loop->task_cap ? loop->task_cap * 2 : FIRST_TICKETS;
@@ -30,7 +32,8 @@ static bool grow_tickets(struct loop *loop) {
 static bool take_ticket(struct loop *loop, struct task *task) {
   if (loop->live == loop->task_cap && !grow_tickets(loop)) return false;
   uint32_t i = loop->task_free;
-  while (loop->tasks[i]) i = i + 1 == loop->task_cap ? 0 : i + 1;
+  while (loop->tasks[i])
+    i = i + 1 == loop->task_cap ? 0 : i + 1;
   loop->tasks[i] = task;
   loop->task_free = i + 1 == loop->task_cap ? 0 : i + 1;
   task->ticket = i;
@@ -88,7 +91,8 @@ void task_push_name(lua_State *L, int handle) {
     lua_pushfstring(L, "Task-%d", (int)task->number);
 }
 
-// the end of a task -----------------------------------------------------------------------------------------
+// the end of a task
+// -----------------------------------------------------------------------------------------
 
 static void drop_ticket(lua_State *L, struct loop *loop, struct task *task) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
@@ -108,7 +112,8 @@ static void keep_results(lua_State *L, struct task *task, int handle, int count)
   } else if (count > 1) {
     lua_createtable(L, count, 0);
     lua_insert(L, -count - 1);
-    for (int i = count; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+    for (int i = count; i >= 1; i--)
+      lua_rawseti(L, -i - 1, i);
   }
   lua_setiuservalue(L, handle, 1);
 }
@@ -116,7 +121,8 @@ static void keep_results(lua_State *L, struct task *task, int handle, int count)
 static void unlink_undescribed(struct loop *loop, struct task *task) {
   if (!task->listed) return;
   struct task **link = &loop->undescribed;
-  while (*link != task) link = &(*link)->undescribed;
+  while (*link != task)
+    link = &(*link)->undescribed;
   *link = task->undescribed;
   task->listed = false;
 }
@@ -128,7 +134,8 @@ static void note_failure(lua_State *L, int handle) {
   lua_pop(L, 1);
 }
 
-// The task has come to its end with `count` values on top of `from` (one, the error, when `state` is not DONE).
+// The task has come to its end with `count` values on top of `from` (one, the error, when `state`
+// is not DONE).
 static void end_task(struct loop *loop, struct task *task, int state, lua_State *from, int count) {
   lua_State *L = loop->base;
   luaL_checkstack(L, count + 4, "too many results");
@@ -176,7 +183,8 @@ static int body_done(lua_State *L, int status, lua_KContext context) {
   return 1;
 }
 
-// Runs a task's function below a pcall in its own coroutine, so that `__close` may still wait after an error.
+// Runs a task's function below a pcall in its own coroutine, so that `__close` may still wait after
+// an error.
 static int body(lua_State *L) {
   struct task *task = lua_touserdata(L, 1);
   lua_pushcfunction(L, task_traceback);
@@ -185,8 +193,8 @@ static int body(lua_State *L) {
   return body_done(L, status, (lua_KContext)task);
 }
 
-// Begins a new task whose handle is at `handle`: takes the function and its arguments from the top of the
-// stack and puts it last on its loop's ready list.
+// Begins a new task whose handle is at `handle`: takes the function and its arguments from the top
+// of the stack and puts it last on its loop's ready list.
 void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   struct loop *loop = task->loop;
   handle = lua_absindex(L, handle);
@@ -194,7 +202,8 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   if (arguments > 0) {
     lua_createtable(L, arguments + 1, 0);
     lua_insert(L, -arguments - 2);
-    for (int i = arguments + 1; i >= 1; i--) lua_rawseti(L, -i - 1, i);
+    for (int i = arguments + 1; i >= 1; i--)
+      lua_rawseti(L, -i - 1, i);
   }
   lua_setiuservalue(L, handle, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
@@ -206,9 +215,11 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   loop_ready(loop, task);
 }
 
-// running ---------------------------------------------------------------------------------------------------
+// running
+// ---------------------------------------------------------------------------------------------------
 
-// A coroutine for the task whose handle is at `handle`: one that another task is done with, or a new one.
+// A coroutine for the task whose handle is at `handle`: one that another task is done with, or a
+// new one.
 static lua_State *take_coroutine(struct loop *loop, int handle) {
   lua_State *L = loop->base;
   if (loop->spare_count > 0) return loop->spares[--loop->spare_count];
@@ -233,8 +244,8 @@ static void give_coroutine_back(struct loop *loop, lua_State *co, int status) {
   loop->spares[loop->spare_count++] = co;
 }
 
-// Before its first slice: gives the task a coroutine with its function and arguments on it. Returns how many values
-// it is to be resumed with.
+// Before its first slice: gives the task a coroutine with its function and arguments on it. Returns
+// how many values it is to be resumed with.
 static int prepare(struct loop *loop, struct task *task) {
   lua_State *L = loop->base;
   int arguments = task->results;
@@ -247,7 +258,8 @@ static int prepare(struct loop *loop, struct task *task) {
   lua_pushlightuserdata(co, task);
   if (arguments > 0) {
     luaL_checkstack(L, arguments + 1, "too many arguments");
-    for (int i = 1; i <= arguments + 1; i++) lua_rawgeti(L, handle + 1, i);
+    for (int i = 1; i <= arguments + 1; i++)
+      lua_rawgeti(L, handle + 1, i);
   }
   lua_xmove(L, co, arguments + 1);
   lua_settop(L, handle - 1);
@@ -288,14 +300,17 @@ void task_run(struct loop *loop, struct task *task) {
   if (status == LUA_YIELD) {
     yielded(loop, task, values);
   } else {
-    int state = status != LUA_OK ? TASK_FAILED : task->state == TASK_RUNNING ? TASK_DONE : task->state;
+    int state = status != LUA_OK              ? TASK_FAILED
+                : task->state == TASK_RUNNING ? TASK_DONE
+                                              : task->state;
     end_task(loop, task, state, co, status == LUA_OK ? values : 1);
     give_coroutine_back(loop, co, status);
   }
   loop->current = NULL;
 }
 
-// waiting ---------------------------------------------------------------------------------------------------
+// waiting
+// ---------------------------------------------------------------------------------------------------
 
 // Whether the running coroutine, and each around it up to the task, can be suspended here.
 bool loop_may_block(lua_State *L) {
@@ -305,10 +320,12 @@ bool loop_may_block(lua_State *L) {
 
 static void check_may_block(lua_State *L, const char *function) {
   if (!loop_may_block(L))
-    loop_misuse(L, "cannot-block",
-                "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
-                "callback, require, load reader, finalizer, hook, error handler, or a metamethod called from C)",
-                function);
+    loop_misuse(
+        L, "cannot-block",
+        "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
+        "callback, require, load reader, finalizer, hook, error handler, or a metamethod called "
+        "from C)",
+        function);
 }
 
 static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
@@ -332,8 +349,8 @@ void task_raise_pending(lua_State *L, struct task *task) {
   lua_error(L);
 }
 
-// The same from a hook, in a task that does not wait. One that is stopped for good is stopped again when its clean-up
-// has had its budget of instructions.
+// The same from a hook, in a task that does not wait. One that is stopped for good is stopped again
+// when its clean-up has had its budget of instructions.
 void task_raise_now(lua_State *L, struct task *task) {
   if (task->hard) gil_budget(L, STOP_BUDGET);
   task_raise_pending(L, task);
@@ -367,9 +384,10 @@ static int woken(lua_State *L, int status, lua_KContext context) {
   return op->finish(L, task->object, &task->self, got);
 }
 
-// Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries at once, then
-// stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only tries, < 0 never ends.
-// To be called in tail position of a C function; finish pushes that function's results.
+// Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries
+// at once, then stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only
+// tries, < 0 never ends. To be called in tail position of a C function; finish pushes that
+// function's results.
 int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
                double timeout) {
   struct task *task = loop_self ? loop_self->current : NULL;
@@ -413,7 +431,8 @@ static int yield_done(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-// Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to Lua.
+// Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to
+// Lua.
 int loop_yield(lua_State *L, lua_KFunction k) {
   check_may_block(L, "yield");
   struct task *task = loop_self->current;
@@ -436,8 +455,8 @@ int loop_sleep(lua_State *L, const char *function, double seconds) {
   return loop_block(L, &sleep_op, NULL, &ask, seconds);
 }
 
-// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues with `k`,
-// which finds the task in its context. Tail position.
+// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues
+// with `k`, which finds the task in its context. Tail position.
 int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   struct loop *loop = loop_self;
   check_may_block(L, "wait");
@@ -459,7 +478,8 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   return suspend(L, task, k);
 }
 
-// cancelling ------------------------------------------------------------------------------------------------
+// cancelling
+// ------------------------------------------------------------------------------------------------
 
 // Pushes a new error object that equals heddle.CANCELLED. `by`: who asked, or NULL.
 void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
@@ -510,7 +530,8 @@ void task_drop_all(struct loop *loop) {
   loop->fd_count = 0;
 }
 
-// what waits, for reports -----------------------------------------------------------------------------------
+// what waits, for reports
+// -----------------------------------------------------------------------------------
 
 static void describe_where(lua_State *co, char *text, size_t size) {
   lua_Debug ar;
@@ -540,10 +561,12 @@ static void describe_one(struct loop *loop, struct task *task) {
   if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
   describe_where(task->parked_in, r->where, sizeof r->where);
   r->described = 1;
-  if (!r->timed && loop->fresh_count < LOOP_FRESH) loop->fresh[loop->fresh_count++] = task->self.record;
+  if (!r->timed && loop->fresh_count < LOOP_FRESH)
+    loop->fresh[loop->fresh_count++] = task->self.record;
 }
 
-// Writes into the waiter records of the tasks parked since the last call who waits, for what and where.
+// Writes into the waiter records of the tasks parked since the last call who waits, for what and
+// where.
 void task_describe(struct loop *loop) {
   while (loop->undescribed) {
     struct task *task = loop->undescribed;
@@ -558,7 +581,8 @@ static int cancelled_tostring(lua_State *L) {
   const char *reason = lua_tostring(L, -1);
   lua_getfield(L, 1, "by");
   const char *by = lua_tostring(L, -1);
-  lua_pushfstring(L, by ? "cancelled (%s, by %s)" : "cancelled (%s)", reason ? reason : "cancel", by);
+  lua_pushfstring(L, by ? "cancelled (%s, by %s)" : "cancelled (%s)", reason ? reason : "cancel",
+                  by);
   return 1;
 }
 

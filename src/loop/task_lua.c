@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// start -----------------------------------------------------------------------------------------------------
+// start
+// -----------------------------------------------------------------------------------------------------
 
 static const char *const task_options[] = {"name", "daemon", NULL};
 
@@ -20,7 +21,8 @@ static void push_extras(lua_State *L, int handle) {
   lua_setiuservalue(L, handle, 2);
 }
 
-// Pushes a new handle for ([options,] fn, ...) on the stack from 1 on, which it leaves as handle_split does.
+// Pushes a new handle for ([options,] fn, ...) on the stack from 1 on, which it leaves as
+// handle_split does.
 static struct task *new_task(lua_State *L, const char *function, int *arguments) {
   *arguments = handle_split(L, function, task_options);
   if (!loop_self) loop_misuse(L, "no-loop", "%s: there is no loop in this OS thread", function);
@@ -58,7 +60,8 @@ static int f_new(lua_State *L) {
   struct task *task = new_task(L, "task.new", &arguments);
   lua_createtable(L, arguments + 1, 0);
   lua_insert(L, 2);
-  for (int i = arguments + 1; i >= 1; i--) lua_rawseti(L, 2, i);
+  for (int i = arguments + 1; i >= 1; i--)
+    lua_rawseti(L, 2, i);
   lua_setiuservalue(L, 1, 1);
   task->results = arguments + 1;
   return 1;
@@ -71,14 +74,16 @@ static int m_start(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   luaL_checkstack(L, task->results, "too many arguments");
-  for (int i = 1; i <= task->results; i++) lua_rawgeti(L, 2, i);
+  for (int i = 1; i <= task->results; i++)
+    lua_rawgeti(L, 2, i);
   task->loop = loop_self;
   task_begin(L, task, 1, task->results - 1);
   lua_settop(L, 1);
   return 1;
 }
 
-// join and result -------------------------------------------------------------------------------------------
+// join and result
+// -------------------------------------------------------------------------------------------
 
 static bool join_attempt(void *object, struct park_self *self) {
   struct task *task = object;
@@ -146,7 +151,8 @@ static int push_results(lua_State *L, struct task *task) {
   if (task->results <= 1) return task->results;
   int values = lua_gettop(L);
   luaL_checkstack(L, task->results, "too many results");
-  for (int i = 1; i <= task->results; i++) lua_rawgeti(L, values, i);
+  for (int i = 1; i <= task->results; i++)
+    lua_rawgeti(L, values, i);
   return task->results;
 }
 
@@ -155,8 +161,10 @@ static int result_finish(lua_State *L, void *object, struct park_self *self, boo
   return got ? push_results(L, object) : timed_out(L);
 }
 
-static const struct loop_op join_op = {"join", join_attempt, join_leave, join_finish, join_describe};
-static const struct loop_op result_op = {"result", join_attempt, join_leave, result_finish, join_describe};
+static const struct loop_op join_op = {"join", join_attempt, join_leave, join_finish,
+                                       join_describe};
+static const struct loop_op result_op = {"result", join_attempt, join_leave, result_finish,
+                                         join_describe};
 
 static int wait_for_end(lua_State *L, const struct loop_op *op) {
   struct task *task = task_check(L, 1, op->name);
@@ -173,7 +181,8 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
 static int m_join(lua_State *L) { return wait_for_end(L, &join_op); }
 static int m_result(lua_State *L) { return wait_for_end(L, &result_op); }
 
-// looking ---------------------------------------------------------------------------------------------------
+// looking
+// ---------------------------------------------------------------------------------------------------
 
 static const char *status_of(const struct task *task) {
   switch (task->state) {
@@ -282,7 +291,8 @@ static int m_tostring(lua_State *L) {
 }
 
 static void report_unread(lua_State *L, struct task *task) {
-  if (task->state != TASK_FAILED || task->asked || task->main || task->process != program_slot) return;
+  if (task->state != TASK_FAILED || task->asked || task->main || task->process != program_slot)
+    return;
   task->asked = true;
   task_push_name(L, 1);
   lua_getiuservalue(L, 1, 1);
@@ -360,16 +370,20 @@ static int f_now(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"alive", m_alive},   {"cancel", m_cancel}, {"join", m_join},           {"result", m_result},
-    {"start", m_start},   {"status", m_status}, {"traceback", m_traceback}, {NULL, NULL},
+    {"alive", m_alive}, {"cancel", m_cancel}, {"join", m_join},           {"result", m_result},
+    {"start", m_start}, {"status", m_status}, {"traceback", m_traceback}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
     {"cancelled", f_cancelled},
-    {"current", f_current},   {"internal", f_internal},
-    {"list", f_list},         {"locals", f_locals},
-    {"new", f_new},           {"now", f_now},
-    {"sleep", f_sleep},       {"start", f_start},
+    {"current", f_current},
+    {"internal", f_internal},
+    {"list", f_list},
+    {"locals", f_locals},
+    {"new", f_new},
+    {"now", f_now},
+    {"sleep", f_sleep},
+    {"start", f_start},
     {"yield", f_yield},
     {NULL, NULL},
 };

@@ -1,4 +1,5 @@
-// Timers: a heap of deadlines, one per loop, in exact nanoseconds. A timer is a member of what it wakes.
+// Timers: a heap of deadlines, one per loop, in exact nanoseconds. A timer is a member of what it
+// wakes.
 #ifndef HEDDLE_LOOP_TIMER_H
 #define HEDDLE_LOOP_TIMER_H
 

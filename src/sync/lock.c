@@ -12,9 +12,11 @@ static uint64_t held_by(const struct park_self *self) {
   return (uint64_t)self->task << 32 | (program_slot + 1);
 }
 
-// Under the guard: marks the lock as waited for, so that its holder's release comes through the guard. Returns the
-// holder's word with the mark.
-static uint64_t mark_waited(struct sync_lock *lock) { return atomic_fetch_or(&lock->holder, WAITED) | WAITED; }
+// Under the guard: marks the lock as waited for, so that its holder's release comes through the
+// guard. Returns the holder's word with the mark.
+static uint64_t mark_waited(struct sync_lock *lock) {
+  return atomic_fetch_or(&lock->holder, WAITED) | WAITED;
+}
 
 static bool take(struct sync_object *object, struct park_self *self) {
   struct sync_lock *lock = (struct sync_lock *)object;
@@ -61,13 +63,14 @@ struct sync_lock *sync_lock_create(void) {
   return (struct sync_lock *)sync_create(SYNC_LOCK);
 }
 
-// Takes the lock for self->task, or stands in line (see sync_attempt). self->abandoned tells whether its last holder's
-// process ended with it.
+// Takes the lock for self->task, or stands in line (see sync_attempt). self->abandoned tells
+// whether its last holder's process ended with it.
 bool sync_lock_attempt(struct sync_lock *lock, struct park_self *self) {
   uint64_t free = 0;
   self->abandoned = false;
-  if (self->record == 0 && atomic_compare_exchange_strong_explicit(&lock->holder, &free, held_by(self),
-                                                                   memory_order_acquire, memory_order_relaxed)) {
+  if (self->record == 0 &&
+      atomic_compare_exchange_strong_explicit(&lock->holder, &free, held_by(self),
+                                              memory_order_acquire, memory_order_relaxed)) {
     guard_step();
     return true;
   }
@@ -75,7 +78,9 @@ bool sync_lock_attempt(struct sync_lock *lock, struct park_self *self) {
 }
 
 // Gives the place in line up.
-void sync_lock_leave(struct sync_lock *lock, struct park_self *self) { sync_leave(&lock->head, &wait, self); }
+void sync_lock_leave(struct sync_lock *lock, struct park_self *self) {
+  sync_leave(&lock->head, &wait, self);
+}
 
 static bool release_waited(struct sync_lock *lock) {
   sync_begin(&lock->head);
@@ -91,8 +96,9 @@ static bool release_waited(struct sync_lock *lock) {
 bool sync_lock_release(struct sync_lock *lock) {
   uint64_t word = atomic_load_explicit(&lock->holder, memory_order_relaxed);
   if ((word & HELD) == 0) return false;
-  if (!(word & WAITED) && atomic_compare_exchange_strong_explicit(&lock->holder, &word, 0, memory_order_release,
-                                                                  memory_order_relaxed)) {
+  if (!(word & WAITED) &&
+      atomic_compare_exchange_strong_explicit(&lock->holder, &word, 0, memory_order_release,
+                                              memory_order_relaxed)) {
     guard_step();
     return true;
   }

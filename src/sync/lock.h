@@ -1,5 +1,5 @@
-// The lock: held or not, by whom, and whether its last holder died. Free and without waiters it is taken and given
-// back by one compare-and-swap each. Stands on: object.
+// The lock: held or not, by whom, and whether its last holder died. Free and without waiters it is
+// taken and given back by one compare-and-swap each. Stands on: object.
 #ifndef HEDDLE_SYNC_LOCK_H
 #define HEDDLE_SYNC_LOCK_H
 
@@ -7,8 +7,8 @@
 
 struct sync_lock {
   struct sync_object head;
-  // 0: free and nobody waits. Low 16 bits: the holder's process slot + 1, 0: free; bit 31: somebody waits; bit 30: its
-  // last holder's process ended; high 32 bits: the holder's task.
+  // 0: free and nobody waits. Low 16 bits: the holder's process slot + 1, 0: free; bit 31: somebody
+  // waits; bit 30: its last holder's process ended; high 32 bits: the holder's task.
   _Atomic uint64_t holder;
 };
 

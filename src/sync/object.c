@@ -15,7 +15,8 @@ const struct sync_class *sync_classes[SYNC_KINDS] = {
     [SYNC_VALUE] = &sync_value_class,
 };
 
-// references ------------------------------------------------------------------------------------------------
+// references
+// ------------------------------------------------------------------------------------------------
 
 static uint32_t cell_index(const struct sync_object *object) {
   return (uint32_t)((arena_offset(object) - ARENA_CELL_AT) / ARENA_CELL);
@@ -88,7 +89,8 @@ uint32_t sync_count(void) {
   return n;
 }
 
-// repair ----------------------------------------------------------------------------------------------------
+// repair
+// ----------------------------------------------------------------------------------------------------
 
 static bool waits_here(const struct park_record *r, uint64_t object) {
   if (r->object != object || r->seat == 0) return false;
@@ -97,7 +99,8 @@ static bool waits_here(const struct park_record *r, uint64_t object) {
 }
 
 static int by_arrival(const void *a, const void *b) {
-  uint64_t x = park_record(*(const uint32_t *)a)->arrival, y = park_record(*(const uint32_t *)b)->arrival;
+  uint64_t x = park_record(*(const uint32_t *)a)->arrival,
+           y = park_record(*(const uint32_t *)b)->arrival;
   return (x > y) - (x < y);
 }
 
@@ -129,7 +132,8 @@ static void repair(struct sync_object *object) {
   if (class->repair) class->repair(object);
 }
 
-// changes ---------------------------------------------------------------------------------------------------
+// changes
+// ---------------------------------------------------------------------------------------------------
 
 // Begins a change: takes the guard, and repairs what a dead holder left.
 void sync_begin(struct sync_object *object) {
@@ -143,7 +147,8 @@ void sync_end(struct sync_object *object) {
   park_ring();
 }
 
-static bool my_turn(const struct sync_object *object, const struct sync_wait *wait, uint32_t record) {
+static bool my_turn(const struct sync_object *object, const struct sync_wait *wait,
+                    uint32_t record) {
   const struct park_list *list = &object->waiters[wait->list];
   if (wait->for_all && wait->for_all(object)) return true;
   return record ? list->first == record : park_may_overtake(list);
@@ -174,11 +179,14 @@ static void give_up_place(struct sync_object *object, int list, struct park_self
   self->record = 0;
 }
 
-// Tries to take what `wait` is about: if it is there and the asker's turn. Else, if the asker wants that, it stands in
-// line from now on. Returns whether it got it (or an end that it must be told of).
-bool sync_attempt(struct sync_object *object, const struct sync_wait *wait, struct park_self *self) {
+// Tries to take what `wait` is about: if it is there and the asker's turn. Else, if the asker wants
+// that, it stands in line from now on. Returns whether it got it (or an end that it must be told
+// of).
+bool sync_attempt(struct sync_object *object, const struct sync_wait *wait,
+                  struct park_self *self) {
   sync_begin(object);
-  if (self->record && park_record(self->record)->state == PARK_KICKED) park_settle_kick(self->record);
+  if (self->record && park_record(self->record)->state == PARK_KICKED)
+    park_settle_kick(self->record);
   bool got = my_turn(object, wait, self->record) && wait->take(object, self);
   if (got)
     give_up_place(object, wait->list, self);
@@ -195,7 +203,8 @@ void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct
   sync_end(object);
 }
 
-// the end of a process --------------------------------------------------------------------------------------
+// the end of a process
+// --------------------------------------------------------------------------------------
 
 static bool owned_by(uint32_t seat, uint32_t process) {
   return seat != 0 && program_seat(seat - 1)->used == process + 1;
@@ -227,8 +236,8 @@ static void bury_object(struct sync_object *object, uint32_t process) {
   if (held) drop(object, held);
 }
 
-// Repairs the objects that the process was changing when it died, and sets their waiters going. Returns whether there
-// was one.
+// Repairs the objects that the process was changing when it died, and sets their waiters going.
+// Returns whether there was one.
 static bool bury_changes(uint32_t process) {
   bool any = false;
   for (uint32_t i = 0; i < arena->seat_top; i++) {
@@ -246,17 +255,20 @@ static bool bury_changes(uint32_t process) {
   return any;
 }
 
-// Takes out of the shared objects what a dead process left in them: its places in line, what it held, its references.
-// The guards it was at are released before this. Returns whether it died inside a change: a wake-up may be lost then.
+// Takes out of the shared objects what a dead process left in them: its places in line, what it
+// held, its references. The guards it was at are released before this. Returns whether it died
+// inside a change: a wake-up may be lost then.
 bool sync_bury_process(uint32_t process) {
   bool inside = bury_changes(process);
   for (uint32_t i = 1; i < arena->wait_top; i++)
     if (owned_by(park_record(i)->seat, process)) bury_waiter(i);
-  for (uint32_t i = 0; i < arena->cell_top; i++) bury_object(cell_at(i), process);
+  for (uint32_t i = 0; i < arena->cell_top; i++)
+    bury_object(cell_at(i), process);
   return inside;
 }
 
-// names -----------------------------------------------------------------------------------------------------
+// names
+// -----------------------------------------------------------------------------------------------------
 
 // What reports call it: its given name, or kind, number and birthplace.
 void sync_label(struct sync_object *object, char *text, size_t size) {

@@ -1,10 +1,11 @@
-// Shared objects: a cell in the arena with a guard, lists of waiters, and a name. What is generic is written once
-// here: references, waiting in line, repair after a death. A kind of object adds its fields and four functions.
+// Shared objects: a cell in the arena with a guard, lists of waiters, and a name. What is generic
+// is written once here: references, waiting in line, repair after a death. A kind of object adds
+// its fields and four functions.
 //
-// Every change happens between sync_begin and sync_end. sync_end lets the kind `settle`: look at the object's state
-// and kick the first waiter of each list that could go on. Settling depends on nothing but the state, so it is also
-// what sets a repaired object going again.
-// Stands on: base, park.
+// Every change happens between sync_begin and sync_end. sync_end lets the kind `settle`: look at
+// the object's state and kick the first waiter of each list that could go on. Settling depends on
+// nothing but the state, so it is also what sets a repaired object going again. Stands on: base,
+// park.
 #ifndef HEDDLE_SYNC_OBJECT_H
 #define HEDDLE_SYNC_OBJECT_H
 
@@ -24,32 +25,36 @@ enum sync_kind {
 enum { SYNC_LISTS = 3 };
 
 struct sync_object {
-  _Atomic uint32_t kind;   // SYNC_NONE: the cell is free
-  uint32_t number;         // of its kind's default name
-  _Atomic uint64_t refs;   // interpreters that have it, and messages that hold it
-  struct guard guard;      // of what follows
-  uint32_t cycle;          // this lock's cycle of waiting was reported
-  uint64_t arrivals;       // orders the waiters
+  _Atomic uint32_t kind; // SYNC_NONE: the cell is free
+  uint32_t number;       // of its kind's default name
+  _Atomic uint64_t refs; // interpreters that have it, and messages that hold it
+  struct guard guard;    // of what follows
+  uint32_t cycle;        // this lock's cycle of waiting was reported
+  uint64_t arrivals;     // orders the waiters
   struct park_list waiters[SYNC_LISTS];
-  char name[40];           // given by the user; empty: the default
-  char place[24];          // where it was made, file:line
+  char name[40];  // given by the user; empty: the default
+  char place[24]; // where it was made, file:line
 };
 
 struct sync_class {
-  const char *name;                                          // "Lock"
-  void (*settle)(struct sync_object *object);                // kick those that may go on
-  void (*repair)(struct sync_object *object);                // make fields whole after a death; NULL: they always are
-  void (*release)(struct sync_object *object);               // the last reference is gone
-  void (*bury)(struct sync_object *object, uint32_t process); // a process has ended; NULL: nothing to do
+  const char *name;                           // "Lock"
+  void (*settle)(struct sync_object *object); // kick those that may go on
+  void (*repair)(
+      struct sync_object *object); // make fields whole after a death; NULL: they always are
+  void (*release)(struct sync_object *object); // the last reference is gone
+  void (*bury)(struct sync_object *object,
+               uint32_t process); // a process has ended; NULL: nothing to do
   void (*describe)(struct sync_object *object, char *text, size_t size); // its state, for tostring
 };
 
 // One way to wait on an object: in which list, and what there is to take.
 struct sync_wait {
   int list;
-  // Under the guard, and it is the asker's turn: takes it and returns true, or returns false. Fair use: no waiting.
+  // Under the guard, and it is the asker's turn: takes it and returns true, or returns false. Fair
+  // use: no waiting.
   bool (*take)(struct sync_object *object, struct park_self *self);
-  bool (*for_all)(const struct sync_object *object); // whether turns do not matter any more; NULL: they always do
+  bool (*for_all)(const struct sync_object
+                      *object); // whether turns do not matter any more; NULL: they always do
 };
 
 extern const struct sync_class *sync_classes[SYNC_KINDS]; // the worker room adds its own

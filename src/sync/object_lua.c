@@ -10,8 +10,8 @@
 #define MAGIC 0x686564646c650000u // plus the kind
 
 static const char *const metas[SYNC_KINDS] = {
-    [SYNC_LOCK] = "heddle.lock",     [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker",
-    [SYNC_EVENT] = "heddle.event",   [SYNC_LATCH] = "heddle.latch", [SYNC_VALUE] = "heddle.value",
+    [SYNC_LOCK] = "heddle.lock",   [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker",
+    [SYNC_EVENT] = "heddle.event", [SYNC_LATCH] = "heddle.latch", [SYNC_VALUE] = "heddle.value",
 };
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
@@ -45,7 +45,8 @@ static void push_handle(lua_State *L, struct sync_object *object) {
   lua_pop(L, 1);
 }
 
-// Pushes the object's userdata in this interpreter; gives one reference of this process up if there was one already.
+// Pushes the object's userdata in this interpreter; gives one reference of this process up if there
+// was one already.
 void object_push(lua_State *L, struct sync_object *object) {
   push_cache(L);
   if (lua_rawgetp(L, -1, object) == LUA_TUSERDATA) {
@@ -82,8 +83,8 @@ struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *
   struct sync_handle *handle = lua_touserdata(L, 1);
   // the length of a light userdata is 0
   if (handle && lua_rawlen(L, 1) == sizeof *handle && handle->magic == MAGIC + kind) return handle;
-  loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function, metas[kind] + 7,
-              loop_typename(L, 1));
+  loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function,
+              metas[kind] + 7, loop_typename(L, 1));
   return NULL;
 }
 
@@ -105,7 +106,8 @@ static int m_newindex(lua_State *L) {
   struct sync_object *object = self_object(L);
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
   if (strcmp(key, "name") != 0)
-    return loop_misuse(L, "no-field", "%s: field '%s' can't be set (only name can)", metas[object->kind] + 7, key);
+    return loop_misuse(L, "no-field", "%s: field '%s' can't be set (only name can)",
+                       metas[object->kind] + 7, key);
   if (lua_type(L, 3) != LUA_TSTRING)
     return loop_misuse(L, "bad-argument", "name: a string expected, got %s", loop_typename(L, 3));
   snprintf(object->name, sizeof object->name, "%s", lua_tostring(L, 3));
@@ -116,7 +118,8 @@ static uint32_t count_waiters(struct sync_object *object) {
   uint32_t n = 0;
   sync_begin(object);
   for (int i = 0; i < SYNC_LISTS; i++)
-    for (uint32_t r = object->waiters[i].first; r; r = park_record(r)->next) n++;
+    for (uint32_t r = object->waiters[i].first; r; r = park_record(r)->next)
+      n++;
   sync_end(object);
   return n;
 }
@@ -126,7 +129,8 @@ static int m_tostring(lua_State *L) {
   char label[80], state[64];
   sync_label(object, label, sizeof label);
   sync_classes[object->kind]->describe(object, state, sizeof state);
-  lua_pushfstring(L, "%s %s (%s, %d waiting)", metas[object->kind] + 7, label, state, (int)count_waiters(object));
+  lua_pushfstring(L, "%s %s (%s, %d waiting)", metas[object->kind] + 7, label, state,
+                  (int)count_waiters(object));
   return 1;
 }
 
@@ -187,7 +191,8 @@ int object_timed_out(lua_State *L, const char *reason) {
   return 2;
 }
 
-// crossing --------------------------------------------------------------------------------------------------
+// crossing
+// --------------------------------------------------------------------------------------------------
 
 static bool identify(lua_State *L, int index, uint64_t *reference) {
   struct sync_handle *handle = lua_touserdata(L, index);
@@ -237,7 +242,9 @@ static bool push(lua_State *L, uint64_t reference) {
 }
 
 // What a kind does when one of its objects is handed to another interpreter; it may raise.
-void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle)) { cross_of[kind] = cross; }
+void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle)) {
+  cross_of[kind] = cross;
+}
 
 static const struct value_shared shared = {identify, retain, release, push};
 

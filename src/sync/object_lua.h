@@ -1,5 +1,6 @@
-// Shared objects as Lua sees them: one userdata per object and interpreter, so that the same object is the same value;
-// names, tostring, and how they cross between interpreters. Stands on: object, value, loop, Lua.
+// Shared objects as Lua sees them: one userdata per object and interpreter, so that the same object
+// is the same value; names, tostring, and how they cross between interpreters. Stands on: object,
+// value, loop, Lua.
 #ifndef HEDDLE_SYNC_OBJECT_LUA_H
 #define HEDDLE_SYNC_OBJECT_LUA_H
 

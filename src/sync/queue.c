@@ -14,13 +14,14 @@ _Static_assert(SMALL_CHUNK >= SYNC_INLINE + 16, "any message fits into any chunk
 // A run of messages. Each is a word with its size, then its bytes, padded to 8.
 struct chunk {
   uint64_t next;
-  uint32_t size;        // of the bytes
+  uint32_t size; // of the bytes
   _Atomic uint32_t read, write;
   uint32_t pad;
   char bytes[];
 };
 
-#define IN_BLOCK 0x80000000u // the size word of a message in a block of its own: its offset and size follow
+#define IN_BLOCK                                                                                   \
+  0x80000000u // the size word of a message in a block of its own: its offset and size follow
 
 struct block_reference {
   uint64_t block, size;
@@ -36,7 +37,8 @@ static uint32_t padded(uint32_t size) { return (8 + size + 7) & ~7u; }
 
 static uint64_t count(const struct sync_queue *q) { return q->puts - q->gets; }
 
-// chunks ----------------------------------------------------------------------------------------------------
+// chunks
+// ----------------------------------------------------------------------------------------------------
 
 static bool add_chunk(struct sync_queue *q) {
   uint64_t offset = q->spare;
@@ -80,9 +82,12 @@ static void leave_chunk(struct sync_queue *q) {
     arena_free(offset);
 }
 
-static bool has_room(const struct chunk *c, uint32_t size) { return c->write + padded(size) <= c->size; }
+static bool has_room(const struct chunk *c, uint32_t size) {
+  return c->write + padded(size) <= c->size;
+}
 
-// Writes one message behind the others; it is there when the write index has moved. Returns false when the arena is full.
+// Writes one message behind the others; it is there when the write index has moved. Returns false
+// when the arena is full.
 static bool append(struct sync_queue *q, const struct sync_message *m) {
   struct block_reference reference = {m->block, m->size};
   uint32_t size = m->block ? sizeof reference : (uint32_t)m->size;
@@ -138,7 +143,8 @@ static bool remove_front(struct sync_queue *q, struct sync_message *m) {
   return true;
 }
 
-// the class -------------------------------------------------------------------------------------------------
+// the class
+// -------------------------------------------------------------------------------------------------
 
 static void settle(struct sync_object *object) {
   struct sync_queue *q = (struct sync_queue *)object;
@@ -211,14 +217,17 @@ static void describe(struct sync_object *object, char *text, size_t size) {
   struct sync_queue *q = (struct sync_queue *)object;
   char limit[32] = "";
   if (q->maxsize) snprintf(limit, sizeof limit, " of %llu", (unsigned long long)q->maxsize);
-  snprintf(text, size, "%llu%s items%s", (unsigned long long)count(q), limit, q->closed ? ", closed" : "");
+  snprintf(text, size, "%llu%s items%s", (unsigned long long)count(q), limit,
+           q->closed ? ", closed" : "");
 }
 
 const struct sync_class sync_queue_class = {"Queue", settle, repair, release, NULL, describe};
 
-// operations ------------------------------------------------------------------------------------------------
+// operations
+// ------------------------------------------------------------------------------------------------
 
-// A put in two kinds: self->in is a message, or NULL for a reference that the binding will store at self->number.
+// A put in two kinds: self->in is a message, or NULL for a reference that the binding will store at
+// self->number.
 static bool take_place(struct sync_object *object, struct park_self *self) {
   struct sync_queue *q = (struct sync_queue *)object;
   self->closed = q->closed;
@@ -255,7 +264,9 @@ static bool take_end(struct sync_object *object, struct park_self *self) {
   return is_done(object);
 }
 
-static bool is_closed(const struct sync_object *object) { return ((const struct sync_queue *)object)->closed; }
+static bool is_closed(const struct sync_object *object) {
+  return ((const struct sync_queue *)object)->closed;
+}
 
 static bool is_drained(const struct sync_object *object) {
   const struct sync_queue *q = (const struct sync_queue *)object;
@@ -268,7 +279,8 @@ static const struct sync_wait waits[] = {
     [SYNC_JOINERS] = {SYNC_JOINERS, take_end, is_done},
 };
 
-// A new queue of references into interpreter `interp`, or of messages (0). NULL when the arena is full.
+// A new queue of references into interpreter `interp`, or of messages (0). NULL when the arena is
+// full.
 struct sync_queue *sync_queue_create(uint64_t maxsize, uint32_t interp) {
   struct sync_queue *q = (struct sync_queue *)sync_create(SYNC_QUEUE);
   if (!q) return NULL;
@@ -277,7 +289,8 @@ struct sync_queue *sync_queue_create(uint64_t maxsize, uint32_t interp) {
   return q;
 }
 
-// Puts: a message from self->in, or a reference whose number comes back in self->number. self->closed: it is closed.
+// Puts: a message from self->in, or a reference whose number comes back in self->number.
+// self->closed: it is closed.
 bool sync_queue_put(struct sync_queue *q, struct park_self *self) {
   return sync_attempt(&q->head, &waits[SYNC_PUTTERS], self);
 }
@@ -321,8 +334,8 @@ uint64_t sync_queue_size(struct sync_queue *q) {
   return n;
 }
 
-// Appends a message to a queue that still holds references: one of those that are turned into messages before
-// sync_queue_share. Counts nothing. Returns false when the arena is full.
+// Appends a message to a queue that still holds references: one of those that are turned into
+// messages before sync_queue_share. Counts nothing. Returns false when the arena is full.
 bool sync_queue_append(struct sync_queue *q, struct sync_message *message) {
   uint64_t puts = q->puts;
   bool fine = append(q, message);

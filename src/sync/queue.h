@@ -1,11 +1,10 @@
 // The queue: bounded or not, first in first out, closable, with a count of unfinished items.
 //
-// Its items are either references into one interpreter's heap (the binding keeps them; here they are only counted) or
-// messages, bytes in chunks of the arena. It begins with references and changes to messages, once, when it is handed
-// to another interpreter.
-// A put commits when the chunk's write index moves, a get when its read index moves; all counts are made from these
-// after a death.
-// Stands on: object.
+// Its items are either references into one interpreter's heap (the binding keeps them; here they
+// are only counted) or messages, bytes in chunks of the arena. It begins with references and
+// changes to messages, once, when it is handed to another interpreter. A put commits when the
+// chunk's write index moves, a get when its read index moves; all counts are made from these after
+// a death. Stands on: object.
 #ifndef HEDDLE_SYNC_QUEUE_H
 #define HEDDLE_SYNC_QUEUE_H
 
@@ -14,13 +13,13 @@
 
 struct sync_queue {
   struct sync_object head;
-  uint32_t interp;        // whose references it holds; 0: it holds messages
+  uint32_t interp; // whose references it holds; 0: it holds messages
   uint32_t closed;
-  uint64_t maxsize;       // 0: no limit
-  uint64_t puts, gets;    // items that ever went in and out
-  uint64_t dones;         // task_done calls
-  uint64_t first, last;   // chunks with messages, 0: none
-  uint64_t spare;         // an empty chunk kept for the next, 0: none
+  uint64_t maxsize;     // 0: no limit
+  uint64_t puts, gets;  // items that ever went in and out
+  uint64_t dones;       // task_done calls
+  uint64_t first, last; // chunks with messages, 0: none
+  uint64_t spare;       // an empty chunk kept for the next, 0: none
 };
 
 enum { SYNC_GETTERS, SYNC_PUTTERS, SYNC_JOINERS };
@@ -30,10 +29,12 @@ struct sync_message {
   const void *bytes; // in: the message
   size_t size;
   struct buffer *into; // out: where a small one is copied to
-  uint64_t block;      // in and out: a large one, in an arena block of its own that changes hands; 0: none
+  uint64_t
+      block; // in and out: a large one, in an arena block of its own that changes hands; 0: none
 };
 
-#define SYNC_RECODE UINT64_MAX // the number of an item that is a message: the queue holds no references now
+#define SYNC_RECODE                                                                                \
+  UINT64_MAX // the number of an item that is a message: the queue holds no references now
 enum { SYNC_INLINE = 4096 }; // larger messages travel in a block of their own
 
 struct sync_queue *sync_queue_create(uint64_t maxsize, uint32_t interp);

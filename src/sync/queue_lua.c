@@ -1,5 +1,5 @@
-// heddle.native.queue: the queue as Lua sees it. While it holds references, its items are in a table (the handle's
-// uservalue 1) used as a ring: item number n is at n % capacity + 1.
+// heddle.native.queue: the queue as Lua sees it. While it holds references, its items are in a
+// table (the handle's uservalue 1) used as a ring: item number n is at n % capacity + 1.
 #include "loop/misuse_lua.h"
 #include "loop/task.h"
 #include "sync/object_lua.h"
@@ -16,17 +16,21 @@ enum { FIRST_CAPACITY = 16, SHRINK_FROM = 1024, KEPT = 1 << 20 };
 static _Thread_local struct buffer outgoing, incoming;
 static _Thread_local struct sync_message got;
 
-// A message that waits for room. What is left of it is given back when its put ends, however that ends.
+// A message that waits for room. What is left of it is given back when its put ends, however that
+// ends.
 struct pending {
   struct sync_message message;
   bool sent;
   char bytes[];
 };
 
-static struct sync_queue *queue_of(const struct sync_handle *handle) { return (struct sync_queue *)handle->object; }
+static struct sync_queue *queue_of(const struct sync_handle *handle) {
+  return (struct sync_queue *)handle->object;
+}
 static uint32_t my_interp(void) { return loop_self ? loop_self->interp->id : 0; }
 
-// references ------------------------------------------------------------------------------------------------
+// references
+// ------------------------------------------------------------------------------------------------
 
 static void change_capacity(lua_State *L, struct sync_handle *handle, uint64_t capacity) {
   const struct sync_queue *q = queue_of(handle);
@@ -48,7 +52,8 @@ static void change_capacity(lua_State *L, struct sync_handle *handle, uint64_t c
 static void make_room(lua_State *L, struct sync_handle *handle) {
   const struct sync_queue *q = queue_of(handle);
   uint64_t size = q->puts - q->gets;
-  if (size >= handle->own) change_capacity(L, handle, handle->own ? handle->own * 2 : FIRST_CAPACITY);
+  if (size >= handle->own)
+    change_capacity(L, handle, handle->own ? handle->own * 2 : FIRST_CAPACITY);
 }
 
 static void store_item(lua_State *L, struct sync_handle *handle, uint64_t number, int item) {
@@ -69,15 +74,18 @@ static void fetch_item(lua_State *L, struct sync_handle *handle, uint64_t number
   if (q->puts == q->gets && handle->own > SHRINK_FROM) change_capacity(L, handle, FIRST_CAPACITY);
 }
 
-// A queue of another interpreter's references: inherited by a fork, never handed over. Empty, it may be used.
+// A queue of another interpreter's references: inherited by a fork, never handed over. Empty, it
+// may be used.
 static void check_reachable(lua_State *L, struct sync_queue *q, const char *function) {
   if (q->interp == 0 || q->interp == my_interp()) return;
   if (q->puts == q->gets)
     sync_queue_share(q);
   else
     loop_misuse(L, "queue-not-shared",
-                "%s: the queue holds references of the process that made it; pass it as an argument (or make it with "
-                "{shared=true}) instead of inheriting it", function);
+                "%s: the queue holds references of the process that made it; pass it as an "
+                "argument (or make it with "
+                "{shared=true}) instead of inheriting it",
+                function);
 }
 
 // When the queue is handed to another interpreter, what it holds is turned into messages.
@@ -94,7 +102,8 @@ static void share(lua_State *L, int index) {
     value_encode(L, lua_gettop(L), 1, "item", &bytes);
     struct sync_message m = {.bytes = bytes.data, .size = bytes.len};
     if (m.size > SYNC_INLINE) m.block = sync_block(m.bytes, m.size);
-    if ((m.size > SYNC_INLINE && !m.block) || !sync_queue_append(q, &m)) luaL_error(L, "not enough shared memory");
+    if ((m.size > SYNC_INLINE && !m.block) || !sync_queue_append(q, &m))
+      luaL_error(L, "not enough shared memory");
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
@@ -120,12 +129,17 @@ static void cross(lua_State *L, int index) {
   lua_error(L);
 }
 
-// put -------------------------------------------------------------------------------------------------------
+// put
+// -------------------------------------------------------------------------------------------------------
 
 static int m_put(lua_State *L);
 
-static bool put_attempt(void *object, struct park_self *self) { return sync_queue_put(object, self); }
-static void put_leave(void *object, struct park_self *self) { sync_queue_leave(object, self, SYNC_PUTTERS); }
+static bool put_attempt(void *object, struct park_self *self) {
+  return sync_queue_put(object, self);
+}
+static void put_leave(void *object, struct park_self *self) {
+  sync_queue_leave(object, self, SYNC_PUTTERS);
+}
 
 static void mark_sent(lua_State *L) {
   struct pending *pending = luaL_testudata(L, -1, PENDING_META);
@@ -148,7 +162,8 @@ static int put_finish(lua_State *L, void *object, struct park_self *self, bool p
   return 1;
 }
 
-static const struct loop_op put_op = {"queue:put", put_attempt, put_leave, put_finish, object_describe};
+static const struct loop_op put_op = {"queue:put", put_attempt, put_leave, put_finish,
+                                      object_describe};
 
 static int pending_gc(lua_State *L) {
   struct pending *pending = luaL_checkudata(L, 1, PENDING_META);
@@ -160,8 +175,8 @@ static int pending_gc(lua_State *L) {
   return 0;
 }
 
-// Pushes the message in `outgoing` as something that may wait and be given back. It is taken out of there first: making
-// a userdata may run finalizers, which may put.
+// Pushes the message in `outgoing` as something that may wait and be given back. It is taken out of
+// there first: making a userdata may run finalizers, which may put.
 static struct pending *push_pending(lua_State *L) {
   unsigned char bytes[SYNC_INLINE];
   struct sync_message message = {.size = outgoing.len};
@@ -208,7 +223,8 @@ static int put_message(lua_State *L, struct sync_queue *q, double timeout, const
   return loop_block(L, &put_op, q, &ask, timeout);
 }
 
-static int put_reference(lua_State *L, struct sync_handle *handle, double timeout, const char *full) {
+static int put_reference(lua_State *L, struct sync_handle *handle, double timeout,
+                         const char *full) {
   struct park_self ask = {0};
   make_room(L, handle);
   if (timeout != 0) return loop_block(L, &put_op, handle->object, &ask, timeout);
@@ -220,7 +236,8 @@ static int put(lua_State *L, const char *function, double timeout, const char *f
   struct sync_handle *handle = lua_touserdata(L, 1);
   struct sync_queue *q = queue_of(handle);
   if (lua_isnoneornil(L, 2))
-    loop_misuse(L, "nil-item", "%s: item: any value but nil expected, got %s", function, loop_typename(L, 2));
+    loop_misuse(L, "nil-item", "%s: item: any value but nil expected, got %s", function,
+                loop_typename(L, 2));
   lua_settop(L, 2);
   check_reachable(L, q, function);
   return q->interp ? put_reference(L, handle, timeout, full) : put_message(L, q, timeout, full);
@@ -238,10 +255,15 @@ static int m_try_put(lua_State *L) {
   return put(L, "queue:try_put", 0, "full");
 }
 
-// get -------------------------------------------------------------------------------------------------------
+// get
+// -------------------------------------------------------------------------------------------------------
 
-static bool get_attempt(void *object, struct park_self *self) { return sync_queue_get(object, self); }
-static void get_leave(void *object, struct park_self *self) { sync_queue_leave(object, self, SYNC_GETTERS); }
+static bool get_attempt(void *object, struct park_self *self) {
+  return sync_queue_get(object, self);
+}
+static void get_leave(void *object, struct park_self *self) {
+  sync_queue_leave(object, self, SYNC_GETTERS);
+}
 
 static int decode_block(lua_State *L) {
   const struct sync_message *m = lua_touserdata(L, 1);
@@ -279,7 +301,8 @@ static int get_finish(lua_State *L, void *object, struct park_self *self, bool g
   return get_result(L, self, got_it, "timeout");
 }
 
-static const struct loop_op get_op = {"queue:get", get_attempt, get_leave, get_finish, object_describe};
+static const struct loop_op get_op = {"queue:get", get_attempt, get_leave, get_finish,
+                                      object_describe};
 
 static struct park_self getter(void) {
   got.into = &incoming;
@@ -321,10 +344,15 @@ static int m_items(lua_State *L) {
   return 2;
 }
 
-// the rest --------------------------------------------------------------------------------------------------
+// the rest
+// --------------------------------------------------------------------------------------------------
 
-static bool join_attempt(void *object, struct park_self *self) { return sync_queue_join(object, self); }
-static void join_leave(void *object, struct park_self *self) { sync_queue_leave(object, self, SYNC_JOINERS); }
+static bool join_attempt(void *object, struct park_self *self) {
+  return sync_queue_join(object, self);
+}
+static void join_leave(void *object, struct park_self *self) {
+  sync_queue_leave(object, self, SYNC_JOINERS);
+}
 
 static int join_finish(lua_State *L, void *object, struct park_self *self, bool done) {
   (void)object, (void)self;
@@ -333,7 +361,8 @@ static int join_finish(lua_State *L, void *object, struct park_self *self, bool 
   return 1;
 }
 
-static const struct loop_op join_op = {"queue:join", join_attempt, join_leave, join_finish, object_describe};
+static const struct loop_op join_op = {"queue:join", join_attempt, join_leave, join_finish,
+                                       object_describe};
 
 // queue:join([timeout]) -> true | nil, "timeout": when every item that was put was marked done
 static int m_join(lua_State *L) {
@@ -346,7 +375,8 @@ static int m_join(lua_State *L) {
 static int m_task_done(lua_State *L) {
   struct sync_handle *handle = object_check(L, SYNC_QUEUE, "queue:task_done");
   if (!sync_queue_done(queue_of(handle)))
-    return loop_misuse(L, "too-many-done", "queue:task_done: called more often than items were put");
+    return loop_misuse(L, "too-many-done",
+                       "queue:task_done: called more often than items were put");
   return 0;
 }
 
@@ -358,7 +388,8 @@ static int m_close(lua_State *L) {
 
 // queue:size() -> items in it (also #queue)
 static int m_size(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)sync_queue_size(queue_of(object_check(L, SYNC_QUEUE, "queue:size"))));
+  lua_pushinteger(
+      L, (lua_Integer)sync_queue_size(queue_of(object_check(L, SYNC_QUEUE, "queue:size"))));
   return 1;
 }
 
@@ -384,15 +415,16 @@ static int m_full(lua_State *L) {
 // queue.new([maxsize][, shared]) -> a new queue; its options are read in Lua
 static int f_new(lua_State *L) {
   lua_Integer maxsize = luaL_optinteger(L, 1, 0);
-  struct sync_queue *q = sync_queue_create((uint64_t)maxsize, lua_toboolean(L, 2) ? 0 : my_interp());
+  struct sync_queue *q =
+      sync_queue_create((uint64_t)maxsize, lua_toboolean(L, 2) ? 0 : my_interp());
   object_push_new(L, (struct sync_object *)q);
   return 1;
 }
 
 static const luaL_Reg methods[] = {
-    {"__close", m_close}, {"__len", m_size},     {"close", m_close},         {"empty", m_empty},
-    {"full", m_full},     {"get", m_get},        {"items", m_items},         {"join", m_join},
-    {"maxsize", m_maxsize}, {"put", m_put},      {"size", m_size},           {"task_done", m_task_done},
+    {"__close", m_close},   {"__len", m_size},      {"close", m_close}, {"empty", m_empty},
+    {"full", m_full},       {"get", m_get},         {"items", m_items}, {"join", m_join},
+    {"maxsize", m_maxsize}, {"put", m_put},         {"size", m_size},   {"task_done", m_task_done},
     {"try_get", m_try_get}, {"try_put", m_try_put}, {NULL, NULL},
 };
 

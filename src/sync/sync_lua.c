@@ -4,9 +4,12 @@
 
 #define GUARD_META "heddle.guard"
 
-// waiting ---------------------------------------------------------------------------------------------------
+// waiting
+// ---------------------------------------------------------------------------------------------------
 
-static bool attempt(void *object, struct park_self *self) { return sync_lock_attempt(object, self); }
+static bool attempt(void *object, struct park_self *self) {
+  return sync_lock_attempt(object, self);
+}
 static void leave(void *object, struct park_self *self) { sync_lock_leave(object, self); }
 
 static int acquired(lua_State *L, void *object, struct park_self *self, bool got) {
@@ -30,7 +33,8 @@ static int held(lua_State *L, void *object, struct park_self *self, bool got) {
   return 2;
 }
 
-static const struct loop_op acquire_op = {"lock:acquire", attempt, leave, acquired, object_describe};
+static const struct loop_op acquire_op = {"lock:acquire", attempt, leave, acquired,
+                                          object_describe};
 static const struct loop_op hold_op = {"lock:hold", attempt, leave, held, object_describe};
 
 static int take(lua_State *L, const struct loop_op *op) {
@@ -50,7 +54,8 @@ static int m_hold(lua_State *L) { return take(L, &hold_op); }
 static int m_release(lua_State *L) {
   struct sync_handle *handle = object_check(L, SYNC_LOCK, "lock:release");
   if (!sync_lock_release((struct sync_lock *)handle->object))
-    return loop_misuse(L, "lock-not-held", "lock:release: the lock is not held (acquire it before releasing it)");
+    return loop_misuse(L, "lock-not-held",
+                       "lock:release: the lock is not held (acquire it before releasing it)");
   return 0;
 }
 
@@ -61,7 +66,8 @@ static int m_locked(lua_State *L) {
   return 1;
 }
 
-// guards ----------------------------------------------------------------------------------------------------
+// guards
+// ----------------------------------------------------------------------------------------------------
 
 // guard:release(), and the end of its block: gives the lock back, once.
 static int guard_release(lua_State *L) {
@@ -80,8 +86,10 @@ static int guard_tostring(lua_State *L) {
 }
 
 static void open_guard(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"release", guard_release}, {"__close", guard_release}, {"__tostring", guard_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"release", guard_release},
+                                     {"__close", guard_release},
+                                     {"__tostring", guard_tostring},
+                                     {NULL, NULL}};
   if (luaL_newmetatable(L, GUARD_META)) {
     luaL_setfuncs(L, methods, 0);
     lua_pushvalue(L, -1);
@@ -102,8 +110,11 @@ static int f_objects(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg lock_methods[] = {
-    {"acquire", m_acquire}, {"hold", m_hold}, {"locked", m_locked}, {"release", m_release}, {NULL, NULL}};
+static const luaL_Reg lock_methods[] = {{"acquire", m_acquire},
+                                        {"hold", m_hold},
+                                        {"locked", m_locked},
+                                        {"release", m_release},
+                                        {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"lock", f_lock}, {"objects", f_objects}, {NULL, NULL}};
 

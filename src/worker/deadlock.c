@@ -1,6 +1,7 @@
-// Deadlock: every loop of the program sleeps with nothing but a ring to wake it, so nobody will ever ring.
-// The check reads the number of rings before and after it looks at every seat: if none came between, what it saw was
-// true at one moment. The report is made from the waiter records alone, so any process can make it.
+// Deadlock: every loop of the program sleeps with nothing but a ring to wake it, so nobody will
+// ever ring. The check reads the number of rings before and after it looks at every seat: if none
+// came between, what it saw was true at one moment. The report is made from the waiter records
+// alone, so any process can make it.
 #include "worker/worker.h"
 
 #include "sync/lock.h"
@@ -43,24 +44,30 @@ static int describe_holder(const struct park_record *r, char *text, size_t size)
   text[0] = 0;
   if (!sync_is_object(r->object)) return 0;
   const struct sync_object *object = arena_at(r->object);
-  if (object->kind != SYNC_LOCK || !sync_lock_holder((const struct sync_lock *)object, &process, &task)) return 0;
+  if (object->kind != SYNC_LOCK ||
+      !sync_lock_holder((const struct sync_lock *)object, &process, &task))
+    return 0;
   const struct park_record *holder = waiting_task(task);
-  if (holder) return snprintf(text, size, ", held by %s of process %s", holder->who, process_name(process));
-  return snprintf(text, size, ", held by a task of process %s that has ended", process_name(process));
+  if (holder)
+    return snprintf(text, size, ", held by %s of process %s", holder->who, process_name(process));
+  return snprintf(text, size, ", held by a task of process %s that has ended",
+                  process_name(process));
 }
 
 static size_t describe_waiter(const struct park_record *r, char *text, size_t size) {
   char holder[96];
   describe_holder(r, holder, sizeof holder);
   const struct program_seat *s = program_seat(r->seat - 1);
-  int n = snprintf(text, size, "  %s of process %s (thread %s) waits for %s at %s%s\n", r->who,
-                   process_name(s->used - 1), s->name[0] ? s->name : "main", r->what, r->where, holder);
+  int n =
+      snprintf(text, size, "  %s of process %s (thread %s) waits for %s at %s%s\n", r->who,
+               process_name(s->used - 1), s->name[0] ? s->name : "main", r->what, r->where, holder);
   return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size;
 }
 
 static void report(void) {
   static char text[16384];
-  size_t n = (size_t)snprintf(text, sizeof text, "heddle: deadlock: every task waits for another\n");
+  size_t n =
+      (size_t)snprintf(text, sizeof text, "heddle: deadlock: every task waits for another\n");
   for (uint32_t i = 1; i < arena->wait_top && n < sizeof text - 300; i++) {
     const struct park_record *r = park_record(i);
     if (r->seat && r->ticket != PARK_NOBODY) n += describe_waiter(r, text + n, sizeof text - n);
@@ -68,17 +75,20 @@ static void report(void) {
   if (write(STDERR_FILENO, text, n) < 0) return;
 }
 
-// Looks for a deadlock of the whole program; if there is one, reports it once and has the root end the program with
-// status 3. Called by a loop that is about to sleep without hope, and by a reaper after a burial.
+// Looks for a deadlock of the whole program; if there is one, reports it once and has the root end
+// the program with status 3. Called by a loop that is about to sleep without hope, and by a reaper
+// after a burial.
 void deadlock_check(void) {
   uint64_t wakes = arena->wakes;
-  if (arena->deadlock || !seats_are_hopeless() || !processes_are_settled() || wakes != arena->wakes) return;
+  if (arena->deadlock || !seats_are_hopeless() || !processes_are_settled() || wakes != arena->wakes)
+    return;
   if (atomic_exchange(&arena->deadlock, 1)) return;
   report();
   program_ask(arena->root_seat, ATTENTION_SIGNAL);
 }
 
-// cycles ----------------------------------------------------------------------------------------------------
+// cycles
+// ----------------------------------------------------------------------------------------------------
 
 enum { LONGEST_CYCLE = 64 };
 
@@ -89,7 +99,8 @@ static struct sync_lock *lock_waited_for(const struct park_record *r) {
   return object->kind == SYNC_LOCK ? (struct sync_lock *)object : NULL;
 }
 
-// The waiter record of the task that holds the lock which `r` waits for; NULL if that one does not wait.
+// The waiter record of the task that holds the lock which `r` waits for; NULL if that one does not
+// wait.
 static const struct park_record *next_in_cycle(const struct park_record *r) {
   uint32_t process, task;
   struct sync_lock *lock = lock_waited_for(r);
@@ -108,8 +119,9 @@ static int cycle_length(const struct park_record *start) {
 
 static void report_cycle(const struct park_record *r, int length) {
   static _Thread_local char text[8192];
-  size_t n = (size_t)snprintf(text, sizeof text, "heddle: deadlock among %d task%s; the others go on\n", length,
-                              length > 1 ? "s" : "");
+  size_t n =
+      (size_t)snprintf(text, sizeof text, "heddle: deadlock among %d task%s; the others go on\n",
+                       length, length > 1 ? "s" : "");
   for (; length-- > 0 && n < sizeof text - 300; r = next_in_cycle(r)) {
     if (!r) return; // it came loose meanwhile
     lock_waited_for(r)->head.cycle = 1;
@@ -118,8 +130,8 @@ static void report_cycle(const struct park_record *r, int length) {
   if (write(STDERR_FILENO, text, n) < 0) return;
 }
 
-// Looks whether a task that has begun to wait closed a cycle of held locks, and names the cycle once. The last one to
-// wait always sees the whole of it.
+// Looks whether a task that has begun to wait closed a cycle of held locks, and names the cycle
+// once. The last one to wait always sees the whole of it.
 void deadlock_check_cycle(uint32_t record) {
   const struct park_record *r = park_record(record);
   struct sync_lock *lock = r->seat ? lock_waited_for(r) : NULL;

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t seat, pid_t parent, const sigset_t *old) {
+static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t seat, pid_t parent,
+                                   const sigset_t *old) {
   park_after_fork();
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);

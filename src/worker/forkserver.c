@@ -1,5 +1,6 @@
-// The start method "forkserver": one clean process with one thread of Lua forks on request. It is started by the root,
-// with the first request, and keeps an interpreter with its libraries open that each child goes on with.
+// The start method "forkserver": one clean process with one thread of Lua forks on request. It is
+// started by the root, with the first request, and keeps an interpreter with its libraries open
+// that each child goes on with.
 #include "worker/worker.h"
 
 #include "base/futex.h"

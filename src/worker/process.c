@@ -17,7 +17,8 @@
 
 static pid_t parent_pid;
 
-// The kernel sends this when the *thread* that started us ends, too: only a dead process ends its children.
+// The kernel sends this when the *thread* that started us ends, too: only a dead process ends its
+// children.
 static void on_parent_death(int signal) {
   (void)signal;
   if (getppid() != parent_pid) kill(getpid(), SIGKILL);
@@ -33,8 +34,8 @@ static void die_with_parent(pid_t parent) {
 
 static void ignored(int signal) { (void)signal; }
 
-// Ctrl-C reaches every process of the terminal's group; the root decides what it means. A handler, not SIG_IGN: programs
-// that are run from here get the default back.
+// Ctrl-C reaches every process of the terminal's group; the root decides what it means. A handler,
+// not SIG_IGN: programs that are run from here get the default back.
 static void leave_interrupts_to_root(void) {
   struct sigaction action = {.sa_handler = ignored, .sa_flags = SA_RESTART};
   sigaction(SIGINT, &action, NULL);
@@ -60,7 +61,8 @@ static void limit(int resource, uint64_t value) {
 
 static int exit_status(const struct worker *w) { return w->outcome == OUTCOME_DONE ? 0 : 1; }
 
-// The whole life of a worker process from its loop on. Ends the process without the exit handlers of its parent.
+// The whole life of a worker process from its loop on. Ends the process without the exit handlers
+// of its parent.
 _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   uint64_t at = program_process(slot)->worker;
   if (!sync_is_object(at)) _exit(1);
@@ -84,7 +86,8 @@ static int start_by_method(lua_State *L, struct worker *w, uint32_t slot, uint32
   }
 }
 
-// Starts the process of a worker by the worker's method. Returns false, with errno set, when it could not.
+// Starts the process of a worker by the worker's method. Returns false, with errno set, when it
+// could not.
 bool worker_start_process(lua_State *L, struct worker *w) {
   uint32_t slot = program_process_alloc(program_slot);
   if (slot == UINT32_MAX) return errno = EAGAIN, false;

@@ -1,7 +1,7 @@
-// The reaper: a thread in each process that starts others. It learns of their deaths by their pidfds, reaps them and
-// buries them: their guards are released, their places in line given up, their locks abandoned, their waiters woken.
-// It touches no Lua and takes no lock of libc's. A process whose parent died is taken over by the root, which is the
-// subreaper of the program.
+// The reaper: a thread in each process that starts others. It learns of their deaths by their
+// pidfds, reaps them and buries them: their guards are released, their places in line given up,
+// their locks abandoned, their waiters woken. It touches no Lua and takes no lock of libc's. A
+// process whose parent died is taken over by the root, which is the subreaper of the program.
 #include "worker/worker.h"
 
 #include <errno.h>
@@ -28,14 +28,16 @@ static int poller = -1;
 static int bell[2] = {-1, -1};
 static uint32_t seat = UINT32_MAX;
 
-// burial ----------------------------------------------------------------------------------------------------
+// burial
+// ----------------------------------------------------------------------------------------------------
 
 static void end_worker(uint32_t slot, int status) {
   uint64_t at = program_process(slot)->worker;
   if (!sync_is_object(at)) return;
   struct worker *w = arena_at(at);
   w->exit_code = status;
-  worker_finish(w, status == 0 ? OUTCOME_DONE : OUTCOME_DIED); // os.exit(0) is a good end without results
+  worker_finish(w, status == 0 ? OUTCOME_DONE
+                               : OUTCOME_DIED); // os.exit(0) is a good end without results
 }
 
 static void take_over_children(uint32_t dead) {
@@ -61,17 +63,20 @@ static void kill_workers_of(uint32_t starter) {
 
 static void ask_all_to_rescan(void) {
   for (uint32_t i = 0; i < arena->seat_top; i++)
-    if (program_seat(i)->used && !(program_seat(i)->flags & SEAT_NO_LOOP)) program_ask(i, ATTENTION_RESCAN);
+    if (program_seat(i)->used && !(program_seat(i)->flags & SEAT_NO_LOOP))
+      program_ask(i, ATTENTION_RESCAN);
 }
 
 static void forget_forkserver(uint32_t slot) {
   uint32_t server = slot + 1;
   if (!atomic_compare_exchange_strong(&arena->forkserver, &server, 0)) return;
   for (uint32_t i = 1; i < arena->process_top; i++)
-    if (program_process(i)->state == PROCESS_STARTING && program_process(i)->pid == 0) end_worker(i, -SIGKILL);
+    if (program_process(i)->state == PROCESS_STARTING && program_process(i)->pid == 0)
+      end_worker(i, -SIGKILL);
 }
 
-// Everything that the death of the process in `slot` means for the rest. May be done again after being cut off.
+// Everything that the death of the process in `slot` means for the rest. May be done again after
+// being cut off.
 void reaper_bury(uint32_t slot, int status) {
   struct program_process *p = program_process(slot);
   p->status = status;
@@ -97,12 +102,14 @@ static int exit_status(const siginfo_t *info) {
 
 static void reap(uint32_t slot, int pidfd) {
   siginfo_t info = {0};
-  if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) info.si_status = SIGKILL;
+  if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0)
+    info.si_status = SIGKILL;
   close(pidfd);
   reaper_bury(slot, exit_status(&info));
 }
 
-// the thread ------------------------------------------------------------------------------------------------
+// the thread
+// ------------------------------------------------------------------------------------------------
 
 static void watch_orphans(void) {
   for (uint32_t i = 1; program_slot == 0 && i < arena->process_top; i++) {

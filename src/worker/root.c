@@ -40,7 +40,8 @@ static void attend(struct loop *loop, uint32_t why) {
   struct worker *w = loop->worker;
   if ((why & ATTENTION_WORKER) && w && w->cancels) {
     uint32_t n = atomic_exchange(&w->cancels, 0);
-    while (n-- > 0) task_cancel(loop->main_task, "cancel", false);
+    while (n-- > 0)
+      task_cancel(loop->main_task, "cancel", false);
     for (uint32_t i = 0; w->hard && i < loop->task_cap; i++)
       if (loop->tasks[i]) task_cancel(loop->tasks[i], "cancel", true);
   }
@@ -56,7 +57,8 @@ static void attend(struct loop *loop, uint32_t why) {
   task_cancel(loop->main_task, "interrupted", false);
 }
 
-// A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is raised right here.
+// A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is
+// raised right here.
 static void look(lua_State *L) {
   struct loop *loop = loop_self;
   struct program_seat *seat = program_seat(loop->seat);
@@ -102,10 +104,12 @@ void worker_init_root(void) {
 
 static void await_processes(void) {
   int64_t limit = clock_now() + PATIENCE;
-  while (arena->processes && clock_now() < limit) usleep(200);
+  while (arena->processes && clock_now() < limit)
+    usleep(200);
 }
 
-// Ends the program's other processes (the fork server, and what was left) and closes the main interpreter.
+// Ends the program's other processes (the fork server, and what was left) and closes the main
+// interpreter.
 void worker_end_root(struct loop *loop) {
   worker_kill_all();
   await_processes();

@@ -15,7 +15,8 @@ void worker_set_opener(void (*open)(lua_State *L)) { open_libraries = open; }
 // Opens all libraries in a new interpreter. Raises.
 void worker_open_libraries(lua_State *L) { open_libraries(L); }
 
-// the worker's side -----------------------------------------------------------------------------------------
+// the worker's side
+// -----------------------------------------------------------------------------------------
 
 static uint64_t mix(uint64_t x) { // splitmix64 (Steele, Lea, Flood 2014)
   x += 0x9e3779b97f4a7c15u;
@@ -24,7 +25,8 @@ static uint64_t mix(uint64_t x) { // splitmix64 (Steele, Lea, Flood 2014)
   return x ^ (x >> 31);
 }
 
-// Gives the interpreter a math.random state of its own; after heddle.seed it follows from that and the worker's order.
+// Gives the interpreter a math.random state of its own; after heddle.seed it follows from that and
+// the worker's order.
 void worker_seed(lua_State *L, uint32_t order) {
   uint64_t seed[2] = {0, 0};
   if (arena->seeded) {
@@ -41,7 +43,8 @@ void worker_seed(lua_State *L, uint32_t order) {
   lua_pop(L, 1);
 }
 
-// Makes an interpreter, for the calling thread, which has sat down: with its libraries, GIL held. NULL: no memory.
+// Makes an interpreter, for the calling thread, which has sat down: with its libraries, GIL held.
+// NULL: no memory.
 struct loop *worker_open_interpreter(size_t memory_cap) {
   struct interp *interp = loop_interp_new(memory_cap);
   if (!interp) return NULL;
@@ -92,12 +95,14 @@ static void leave_failure(lua_State *L, struct worker *w, int error, int trace) 
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-static enum worker_outcome leave_done(lua_State *L, struct worker *w, const struct task *task, int results) {
+static enum worker_outcome leave_done(lua_State *L, struct worker *w, const struct task *task,
+                                      int results) {
   lua_pushcfunction(L, leave_results);
   lua_pushlightuserdata(L, w);
   luaL_checkstack(L, task->results + 2, "too many results");
   if (task->results == 1) lua_pushvalue(L, results);
-  for (int i = 1; task->results > 1 && i <= task->results; i++) lua_rawgeti(L, results, i);
+  for (int i = 1; task->results > 1 && i <= task->results; i++)
+    lua_rawgeti(L, results, i);
   if (lua_pcall(L, task->results + 1, 0, 0) == LUA_OK) return OUTCOME_DONE;
   lua_pushnil(L);
   leave_failure(L, w, lua_gettop(L) - 1, lua_gettop(L));
@@ -137,7 +142,8 @@ static void call_boot(lua_State *L, const char *function, int arguments) {
   if (arguments) lua_insert(L, -arguments - 1);
 }
 
-// [worker][loop]: decodes the function, runs it as the main task, waits for its tasks and workers, leaves the outcome.
+// [worker][loop]: decodes the function, runs it as the main task, waits for its tasks and workers,
+// leaves the outcome.
 static int run_worker(lua_State *L) {
   struct worker *w = lua_touserdata(L, 1);
   struct loop *loop = lua_touserdata(L, 2);
@@ -196,9 +202,11 @@ void worker_run(struct loop *loop, struct worker *w) {
   leave_failure(L, w, lua_gettop(L) - 1, lua_gettop(L));
 }
 
-// threads ---------------------------------------------------------------------------------------------------
+// threads
+// ---------------------------------------------------------------------------------------------------
 
-// [worker][loop]: the function and arguments wait in the handle's uservalue 1, a list; the main task goes there.
+// [worker][loop]: the function and arguments wait in the handle's uservalue 1, a list; the main
+// task goes there.
 static int run_thread(lua_State *L) {
   struct worker *w = lua_touserdata(L, 1);
   struct loop *loop = lua_touserdata(L, 2);
@@ -214,7 +222,8 @@ static int run_thread(lua_State *L) {
   loop->worker = w;
   int handle = lua_gettop(L);
   luaL_checkstack(L, count + 4, "too many arguments");
-  for (int i = 1; i <= count; i++) lua_rawgeti(L, given, i);
+  for (int i = 1; i <= count; i++)
+    lua_rawgeti(L, given, i);
   lua_pushvalue(L, handle);
   lua_setfield(L, given, "task");
   task_begin(L, task, handle, count - 1);
@@ -241,9 +250,11 @@ enum worker_outcome worker_run_thread(struct loop *loop, struct worker *w) {
   return outcome;
 }
 
-// forked children -------------------------------------------------------------------------------------------
+// forked children
+// -------------------------------------------------------------------------------------------
 
-// In a forked child: makes the parent's loop its own, with a new seat and no tasks; its other threads are not here.
+// In a forked child: makes the parent's loop its own, with a new seat and no tasks; its other
+// threads are not here.
 void worker_own_loop(struct loop *loop, uint32_t seat) {
   struct interp *interp = loop->interp;
   lua_State *L = interp->main;

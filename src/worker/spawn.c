@@ -1,4 +1,5 @@
-// The start method "spawn": the executable is started anew and maps the arena. Also how the fork server starts.
+// The start method "spawn": the executable is started anew and maps the arena. Also how the fork
+// server starts.
 #include "worker/worker.h"
 
 #include "value/value.h"
@@ -25,7 +26,8 @@ bool process_start_image(const char *role, uint32_t slot, uint32_t seat, int *pi
   sigset_t none;
   sigemptyset(&none);
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, arena_fd(), arena_fd()); // the same number: kept over exec
+  posix_spawn_file_actions_adddup2(&actions, arena_fd(),
+                                   arena_fd()); // the same number: kept over exec
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -59,6 +61,7 @@ bool worker_is_start(int argc, char **argv, int *status) {
   if (argc != 7 || strcmp(argv[1], "--heddle-start") != 0) return false;
   *status = 1;
   if (!arena_join(atoi(argv[3]))) return true;
-  *status = run_image(argv[2], (uint32_t)atoi(argv[4]), (uint32_t)atoi(argv[5]), (uint32_t)atoi(argv[6]));
+  *status =
+      run_image(argv[2], (uint32_t)atoi(argv[4]), (uint32_t)atoi(argv[5]), (uint32_t)atoi(argv[6]));
   return true;
 }

@@ -55,7 +55,8 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   program_seat_free(seat);
 }
 
-// threads ---------------------------------------------------------------------------------------------------
+// threads
+// ---------------------------------------------------------------------------------------------------
 
 static void *thread_main(void *argument) {
   struct interp *interp;
@@ -74,7 +75,8 @@ bool worker_start_thread(struct worker *w, struct interp *interp) {
   return start_with_seat(w, interp, thread_main);
 }
 
-// isolates --------------------------------------------------------------------------------------------------
+// isolates
+// --------------------------------------------------------------------------------------------------
 
 static void *isolate_main(void *argument) {
   struct interp *none;

@@ -7,9 +7,12 @@
 
 _Static_assert(sizeof(struct worker) <= ARENA_CELL, "a worker fits into its cell");
 
-// the object ------------------------------------------------------------------------------------------------
+// the object
+// ------------------------------------------------------------------------------------------------
 
-static bool has_ended(const struct sync_object *object) { return ((const struct worker *)object)->ended; }
+static bool has_ended(const struct sync_object *object) {
+  return ((const struct worker *)object)->ended;
+}
 
 static bool take_end(struct sync_object *object, struct park_self *self) {
   (void)self;
@@ -72,10 +75,13 @@ void worker_finish(struct worker *w, enum worker_outcome outcome) {
 }
 
 // As a loop_op's attempt and leave: waits for the worker's end.
-bool worker_attempt_end(void *object, struct park_self *self) { return sync_attempt(object, &end_wait, self); }
+bool worker_attempt_end(void *object, struct park_self *self) {
+  return sync_attempt(object, &end_wait, self);
+}
 void worker_leave_end(void *object, struct park_self *self) { sync_leave(object, &end_wait, self); }
 
-// Asks a worker to stop; false if it has ended. For good: it is made to look at once if it is a thread of this process.
+// Asks a worker to stop; false if it has ended. For good: it is made to look at once if it is a
+// thread of this process.
 bool worker_cancel(struct worker *w, bool hard) {
   uint32_t seat = w->seat;
   if (w->ended || seat == 0) return false;

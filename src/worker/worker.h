@@ -1,10 +1,11 @@
-// Workers: threads, isolates and processes. Each has a shared object of kind "worker", which is what its handle and
-// its own side have in common: its state, the requests to it, the message it starts with and the one it ends with.
-// A thread's function and results stay in its interpreter; the others' travel as messages.
+// Workers: threads, isolates and processes. Each has a shared object of kind "worker", which is
+// what its handle and its own side have in common: its state, the requests to it, the message it
+// starts with and the one it ends with. A thread's function and results stay in its interpreter;
+// the others' travel as messages.
 //
-// The starter makes the object and the seat; the worker's own thread sits down, works, leaves its outcome and ends.
-// A process has ended when its parent has reaped and buried it.
-// Stands on: base, value, loop, sync.
+// The starter makes the object and the seat; the worker's own thread sits down, works, leaves its
+// outcome and ends. A process has ended when its parent has reaped and buried it. Stands on: base,
+// value, loop, sync.
 #ifndef HEDDLE_WORKER_WORKER_H
 #define HEDDLE_WORKER_WORKER_H
 
@@ -17,21 +18,21 @@ enum worker_outcome { OUTCOME_NONE, OUTCOME_DONE, OUTCOME_FAILED, OUTCOME_CANCEL
 enum worker_method { METHOD_FORK, METHOD_SPAWN, METHOD_FORKSERVER };
 
 struct worker {
-  struct sync_object head;     // waiters[0]: those who wait for its end
+  struct sync_object head; // waiters[0]: those who wait for its end
   uint8_t model, daemon, asked, method;
-  _Atomic uint32_t ended;      // nothing of it runs any more
-  _Atomic uint32_t outcome;    // enum worker_outcome, set before it ends
-  _Atomic uint32_t seat;       // its own thread's seat + 1 while it lives
-  _Atomic uint32_t cancels;    // requests made so far
-  _Atomic uint32_t hard;       // one of them was for good
-  uint32_t process;            // a process: its slot + 1
+  _Atomic uint32_t ended;   // nothing of it runs any more
+  _Atomic uint32_t outcome; // enum worker_outcome, set before it ends
+  _Atomic uint32_t seat;    // its own thread's seat + 1 while it lives
+  _Atomic uint32_t cancels; // requests made so far
+  _Atomic uint32_t hard;    // one of them was for good
+  uint32_t process;         // a process: its slot + 1
   int32_t pid;
-  int32_t exit_code;           // a process: as h:exitcode()
+  int32_t exit_code; // a process: as h:exitcode()
   uint32_t id, number, order;
-  uint32_t starter;            // slot of the process that started it
-  uint64_t memory, cpu;        // limits, 0: none
-  uint64_t start, start_size;  // block with the message it starts with, 0: taken
-  uint64_t end, end_size;      // block with its results, or its error and traceback
+  uint32_t starter;           // slot of the process that started it
+  uint64_t memory, cpu;       // limits, 0: none
+  uint64_t start, start_size; // block with the message it starts with, 0: taken
+  uint64_t end, end_size;     // block with its results, or its error and traceback
 };
 
 // What a worker's own thread is given. Freed by it.
@@ -91,7 +92,8 @@ void reaper_ask_forkserver(void);
 void deadlock_check(void);
 void deadlock_check_cycle(uint32_t record);
 
-// The gate around libc's and OpenSSL's locks, which a fork takes for writing: threads that run without the GIL pass it.
+// The gate around libc's and OpenSSL's locks, which a fork takes for writing: threads that run
+// without the GIL pass it.
 void gate_enter(void);
 void gate_leave(void);
 void gate_close(void);

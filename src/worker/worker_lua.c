@@ -1,6 +1,7 @@
-// heddle.native.worker: threads, isolates and processes as Lua sees them. A handle's uservalue 1 is a table: the function
-// and its arguments (1 .. n) until it starts, then `task` (a thread's main task) or `results` (a list with n), `error`
-// and `trace` (copies, once asked for), `started` (function and line of the start), `locals`.
+// heddle.native.worker: threads, isolates and processes as Lua sees them. A handle's uservalue 1 is
+// a table: the function and its arguments (1 .. n) until it starts, then `task` (a thread's main
+// task) or `results` (a list with n), `error` and `trace` (copies, once asked for), `started`
+// (function and line of the start), `locals`.
 #include "base/clock.h"
 #include "base/cores.h"
 #include "loop/handle_lua.h"
@@ -30,14 +31,16 @@ static struct worker *worker_of(lua_State *L, int arg) {
 static struct worker *self(lua_State *L, const char *function) {
   struct sync_handle *handle = luaL_testudata(L, 1, "heddle.worker");
   if (!handle)
-    loop_misuse(L, "bad-self", "%s: self: a worker's handle expected, got %s (call it with a colon)", function,
+    loop_misuse(L, "bad-self",
+                "%s: self: a worker's handle expected, got %s (call it with a colon)", function,
                 loop_typename(L, 1));
   return (struct worker *)handle->object;
 }
 
 static const char *kind(const struct worker *w) { return model_names[w->model]; }
 
-// registry of what this interpreter started -----------------------------------------------------------------
+// registry of what this interpreter started
+// -----------------------------------------------------------------
 
 static void push_workers(lua_State *L) { luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.workers"); }
 
@@ -55,7 +58,8 @@ static void forget(lua_State *L, struct worker *w) {
   lua_pop(L, 1);
 }
 
-// Pushes a list of the live workers of a model (0: all) that this interpreter started; forgets those that ended.
+// Pushes a list of the live workers of a model (0: all) that this interpreter started; forgets
+// those that ended.
 static void push_live(lua_State *L, int model) {
   lua_newtable(L);
   int list = lua_gettop(L);
@@ -74,12 +78,14 @@ static void push_live(lua_State *L, int model) {
   lua_pop(L, 1);
 }
 
-// options ---------------------------------------------------------------------------------------------------
+// options
+// ---------------------------------------------------------------------------------------------------
 
 static const char *const thread_options[] = {"name", "daemon", NULL};
 static const char *const isolate_options[] = {"name", "daemon", "memory", NULL};
 static const char *const process_options[] = {"name", "daemon", "memory", "cpu", "method", NULL};
-static const char *const *const options_of[] = {NULL, thread_options, isolate_options, process_options};
+static const char *const *const options_of[] = {NULL, thread_options, isolate_options,
+                                                process_options};
 
 static uint64_t option_size(lua_State *L, const char *function, const char *key, const char *unit) {
   if (lua_isnil(L, 1)) return 0;
@@ -96,8 +102,9 @@ static int method_named(lua_State *L, int arg, const char *function) {
   const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : "";
   for (int i = 0; method_names[i]; i++)
     if (strcmp(name, method_names[i]) == 0) return i;
-  return loop_misuse(L, "bad-option", "%s: method: \"fork\", \"spawn\" or \"forkserver\" expected, got %s%s%s", function,
-                     *name ? "\"" : "", *name ? name : loop_typename(L, arg), *name ? "\"" : "");
+  return loop_misuse(
+      L, "bad-option", "%s: method: \"fork\", \"spawn\" or \"forkserver\" expected, got %s%s%s",
+      function, *name ? "\"" : "", *name ? name : loop_typename(L, arg), *name ? "\"" : "");
 }
 
 static int other_threads(void) {
@@ -114,11 +121,15 @@ static void warn_of_fork(int threads) {
   for (uint32_t i = 0; i < arena->seat_top; i++) {
     const struct program_seat *s = program_seat(i);
     size_t n = strlen(names);
-    if (s->used != program_slot + 1 || i == program_seat_index || (s->flags & SEAT_NO_LOOP)) continue;
+    if (s->used != program_slot + 1 || i == program_seat_index || (s->flags & SEAT_NO_LOOP))
+      continue;
     snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", s->name);
   }
-  fprintf(stderr, "heddle: fork while %d other OS thread%s of this process run%s (%s): only the forking thread goes on in "
-          "the child; the method forkserver avoids that\n", threads, threads > 1 ? "s" : "", threads > 1 ? "" : "s", names);
+  fprintf(stderr,
+          "heddle: fork while %d other OS thread%s of this process run%s (%s): only the forking "
+          "thread goes on in "
+          "the child; the method forkserver avoids that\n",
+          threads, threads > 1 ? "s" : "", threads > 1 ? "" : "s", names);
 }
 
 static int choose_method(lua_State *L, const char *function) {
@@ -132,7 +143,8 @@ static int choose_method(lua_State *L, const char *function) {
   return METHOD_FORK;
 }
 
-// start -----------------------------------------------------------------------------------------------------
+// start
+// -----------------------------------------------------------------------------------------------------
 
 static void read_options(lua_State *L, struct worker *w, const char *function) {
   bool daemon = handle_option_flag(L, function, "daemon");
@@ -141,7 +153,8 @@ static void read_options(lua_State *L, struct worker *w, const char *function) {
   if (named)
     snprintf(w->head.name, sizeof w->head.name, "%s", lua_tostring(L, -1));
   else
-    snprintf(w->head.name, sizeof w->head.name, "%s-%u", default_names[w->model], ++loop_self->interp->names[w->model]);
+    snprintf(w->head.name, sizeof w->head.name, "%s-%u", default_names[w->model],
+             ++loop_self->interp->names[w->model]);
   lua_pop(L, 1);
 }
 
@@ -161,7 +174,8 @@ static void push_given(lua_State *L, int first) {
   lua_setfield(L, -2, "line");
 }
 
-// Checks ([options,] fn, ...) at 1 and pushes a handle, not begun. `function`: "thread.start" and the like.
+// Checks ([options,] fn, ...) at 1 and pushes a handle, not begun. `function`: "thread.start" and
+// the like.
 static struct worker *new_worker(lua_State *L, int model, const char *function) {
   handle_split(L, function, options_of[model]);
   if (!loop_self) loop_misuse(L, "no-loop", "%s: there is no loop in this OS thread", function);
@@ -188,7 +202,8 @@ static struct worker *new_worker(lua_State *L, int model, const char *function) 
 
 static _Thread_local struct buffer starting;
 
-// Writes function, arguments and the paths of `require` as the message the worker starts with. May raise.
+// Writes function, arguments and the paths of `require` as the message the worker starts with. May
+// raise.
 static void write_start(lua_State *L, struct worker *w) {
   lua_getiuservalue(L, 1, 1);
   int given = lua_gettop(L);
@@ -196,7 +211,8 @@ static void write_start(lua_State *L, struct worker *w) {
   int n = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
   luaL_checkstack(L, n + 4, "too many arguments");
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, given, i);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, given, i);
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "path");
   lua_getfield(L, -2, "cpath");
@@ -226,7 +242,8 @@ static int begin(lua_State *L, struct worker *w) {
     int error = errno;
     forget(L, w);
     worker_drop_message(&w->start, w->start_size);
-    return luaL_error(L, "%s.start: no more %s can be started: %s", kind(w), limits[w->model], strerror(error));
+    return luaL_error(L, "%s.start: no more %s can be started: %s", kind(w), limits[w->model],
+                      strerror(error));
   }
   if (w->seat) snprintf(program_seat(w->seat - 1)->name, 32, "%.31s", w->head.name);
   lua_settop(L, 1);
@@ -253,12 +270,14 @@ static int f_new(lua_State *L) {
 static int m_start(lua_State *L) {
   struct worker *w = self(L, "start");
   if (w->ended || w->seat || w->process)
-    return loop_misuse(L, "started-twice", "%s:start: it was started before (a handle starts once)", kind(w));
+    return loop_misuse(L, "started-twice", "%s:start: it was started before (a handle starts once)",
+                       kind(w));
   lua_settop(L, 1);
   return begin(L, w);
 }
 
-// join and result -------------------------------------------------------------------------------------------
+// join and result
+// -------------------------------------------------------------------------------------------
 
 static void push_started(lua_State *L, int given) {
   lua_getfield(L, given, "line");
@@ -275,7 +294,8 @@ static void push_trace(lua_State *L, struct worker *w, int given) {
     lua_pushliteral(L, "stack traceback:");
   }
   push_started(L, given);
-  lua_pushfstring(L, "%s\n\tin %s %s, started at %s", lua_tostring(L, -2), kind(w), w->head.name, lua_tostring(L, -1));
+  lua_pushfstring(L, "%s\n\tin %s %s, started at %s", lua_tostring(L, -2), kind(w), w->head.name,
+                  lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
@@ -303,7 +323,8 @@ static void take_message(lua_State *L, struct worker *w, int given) {
   }
   lua_createtable(L, n, 1);
   lua_insert(L, top + 1);
-  for (int i = n; i >= 1; i--) lua_rawseti(L, top + 1, i);
+  for (int i = n; i >= 1; i--)
+    lua_rawseti(L, top + 1, i);
   lua_pushinteger(L, n);
   lua_setfield(L, top + 1, "n");
   lua_setfield(L, given, "results");
@@ -334,7 +355,8 @@ static int thread_results(lua_State *L, struct worker *w, int given) {
     int values = lua_gettop(L);
     if (task->results <= 1) return task->results;
     luaL_checkstack(L, task->results, "too many results");
-    for (int i = 1; i <= task->results; i++) lua_rawgeti(L, values, i);
+    for (int i = 1; i <= task->results; i++)
+      lua_rawgeti(L, values, i);
     return task->results;
   }
   lua_setfield(L, given, "error");
@@ -353,7 +375,8 @@ static int copied_results(lua_State *L, struct worker *w, int given) {
   lua_getfield(L, values, "n");
   int n = (int)lua_tointeger(L, -1);
   luaL_checkstack(L, n, "too many results");
-  for (int i = 1; i <= n; i++) lua_rawgeti(L, values, i);
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, values, i);
   return n;
 }
 
@@ -383,17 +406,21 @@ static void describe_end(void *object, char *text, size_t size) {
   snprintf(text, size, "end of %s", ((struct sync_object *)object)->name);
 }
 
-static const struct loop_op join_op = {"join", worker_attempt_end, worker_leave_end, joined, describe_end};
-static const struct loop_op result_op = {"result", worker_attempt_end, worker_leave_end, have_results, describe_end};
+static const struct loop_op join_op = {"join", worker_attempt_end, worker_leave_end, joined,
+                                       describe_end};
+static const struct loop_op result_op = {"result", worker_attempt_end, worker_leave_end,
+                                         have_results, describe_end};
 
 static int wait_for_end(lua_State *L, const struct loop_op *op) {
   struct worker *w = self(L, op->name);
   double timeout = loop_timeout(L, 2, op->name);
   struct park_self ask = {0};
   if (!w->ended && w->seat == 0 && w->process == 0)
-    return loop_misuse(L, "not-started", "%s:%s: it was not started (call h:start() first)", kind(w), op->name);
+    return loop_misuse(L, "not-started", "%s:%s: it was not started (call h:start() first)",
+                       kind(w), op->name);
   if (loop_self && w == loop_self->worker)
-    return loop_misuse(L, "join-self", "%s:%s: a %s can't wait for its own end", kind(w), op->name, kind(w));
+    return loop_misuse(L, "join-self", "%s:%s: a %s can't wait for its own end", kind(w), op->name,
+                       kind(w));
   if (op == &result_op) w->asked = 1;
   return loop_block(L, op, w, &ask, timeout);
 }
@@ -415,7 +442,8 @@ static int m_traceback(lua_State *L) {
   return 1;
 }
 
-// looking and stopping --------------------------------------------------------------------------------------
+// looking and stopping
+// --------------------------------------------------------------------------------------
 
 static int m_status(lua_State *L) {
   lua_pushstring(L, worker_status(self(L, "status")));
@@ -438,7 +466,8 @@ static bool kill_process(const struct worker *w, int signal) {
 static int m_cancel(lua_State *L) {
   struct worker *w = self(L, "cancel");
   if (!lua_isnoneornil(L, 2) && !lua_istable(L, 2))
-    return loop_misuse(L, "bad-argument", "%s:cancel: options: a table such as {hard=true} expected, got %s", kind(w),
+    return loop_misuse(L, "bad-argument",
+                       "%s:cancel: options: a table such as {hard=true} expected, got %s", kind(w),
                        loop_typename(L, 2));
   bool hard = lua_istable(L, 2) && (lua_getfield(L, 2, "hard"), lua_toboolean(L, -1));
   if (!w->ended && w->seat == 0 && w->process == 0) {
@@ -449,13 +478,15 @@ static int m_cancel(lua_State *L) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushboolean(L, hard && w->model == MODEL_PROCESS ? kill_process(w, SIGKILL) : worker_cancel(w, hard));
+  lua_pushboolean(L, hard && w->model == MODEL_PROCESS ? kill_process(w, SIGKILL)
+                                                       : worker_cancel(w, hard));
   return 1;
 }
 
 static struct worker *process_self(lua_State *L, const char *function) {
   struct worker *w = self(L, function);
-  if (w->model != MODEL_PROCESS) loop_misuse(L, "bad-self", "%s: a process's handle expected, got a %s's", function, kind(w));
+  if (w->model != MODEL_PROCESS)
+    loop_misuse(L, "bad-self", "%s: a process's handle expected, got a %s's", function, kind(w));
   return w;
 }
 
@@ -463,15 +494,19 @@ static int signal_number(lua_State *L, int arg) {
   static const struct {
     const char *name;
     int number;
-  } signals[] = {{"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGINT", SIGINT},   {"SIGSTOP", SIGSTOP},
-                 {"SIGCONT", SIGCONT}, {"SIGHUP", SIGHUP},   {"SIGUSR1", SIGUSR1}, {"SIGUSR2", SIGUSR2}};
+  } signals[] = {{"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGINT", SIGINT},
+                 {"SIGSTOP", SIGSTOP}, {"SIGCONT", SIGCONT}, {"SIGHUP", SIGHUP},
+                 {"SIGUSR1", SIGUSR1}, {"SIGUSR2", SIGUSR2}};
   if (lua_isnoneornil(L, arg)) return SIGKILL;
-  if (lua_isinteger(L, arg) && lua_tointeger(L, arg) > 0 && lua_tointeger(L, arg) < NSIG) return (int)lua_tointeger(L, arg);
+  if (lua_isinteger(L, arg) && lua_tointeger(L, arg) > 0 && lua_tointeger(L, arg) < NSIG)
+    return (int)lua_tointeger(L, arg);
   const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : "";
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
     if (strcmp(name, signals[i].name) == 0) return signals[i].number;
-  return loop_misuse(L, "bad-argument", "process:kill: signal: a number or a name such as \"SIGTERM\" expected, got %s",
-                     *name ? name : loop_typename(L, arg));
+  return loop_misuse(
+      L, "bad-argument",
+      "process:kill: signal: a number or a name such as \"SIGTERM\" expected, got %s",
+      *name ? name : loop_typename(L, arg));
 }
 
 // h:kill([signal="SIGKILL"]) -> whether it was sent
@@ -487,7 +522,8 @@ static int m_terminate(lua_State *L) {
   return 1;
 }
 
-// h:exitcode() -> nil while it lives; 0, 1 after an error, os.exit's argument, minus the signal that killed it
+// h:exitcode() -> nil while it lives; 0, 1 after an error, os.exit's argument, minus the signal
+// that killed it
 static int m_exitcode(lua_State *L) {
   struct worker *w = process_self(L, "process:exitcode");
   if (!w->ended) return 0;
@@ -517,10 +553,13 @@ static int m_tostring(lua_State *L) {
   return 1;
 }
 
-// the error nobody asked for --------------------------------------------------------------------------------
+// the error nobody asked for
+// --------------------------------------------------------------------------------
 
 static void report_unread(lua_State *L, struct worker *w) {
-  if (!w->ended || w->asked || w->starter != program_slot || strcmp(worker_status(w), "failed") != 0) return;
+  if (!w->ended || w->asked || w->starter != program_slot ||
+      strcmp(worker_status(w), "failed") != 0)
+    return;
   w->asked = 1;
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
@@ -560,7 +599,8 @@ static int f_report_unread(lua_State *L) {
   return 0;
 }
 
-// the running one -------------------------------------------------------------------------------------------
+// the running one
+// -------------------------------------------------------------------------------------------
 
 // Pushes the handle that stands for the main thread, isolate or process of this interpreter.
 static void push_main(lua_State *L, int model) {
@@ -626,11 +666,14 @@ static int f_locals(lua_State *L) {
   return 1;
 }
 
-// what belongs to one model, and to none --------------------------------------------------------------------
+// what belongs to one model, and to none
+// --------------------------------------------------------------------
 
 static double checked_interval(lua_State *L) {
   double s = loop_seconds(L, 1, "thread.switch_interval", "seconds");
-  if (s < 1e-6) loop_misuse(L, "bad-time", "thread.switch_interval: seconds: at least 1e-6 expected, got %g", s);
+  if (s < 1e-6)
+    loop_misuse(L, "bad-time", "thread.switch_interval: seconds: at least 1e-6 expected, got %g",
+                s);
   return s;
 }
 
@@ -682,7 +725,9 @@ static int f_methods(lua_State *L) {
 // process.default_method([method]) -> the method used when none is named
 static int f_default_method(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) default_method = method_named(L, 1, "process.default_method");
-  int method = default_method >= 0 ? default_method : other_threads() > 0 ? METHOD_FORKSERVER : METHOD_FORK;
+  int method = default_method >= 0   ? default_method
+               : other_threads() > 0 ? METHOD_FORKSERVER
+                                     : METHOD_FORK;
   lua_pushstring(L, method_names[method]);
   return 1;
 }
@@ -691,7 +736,9 @@ static int f_default_method(lua_State *L) {
 static int f_seed(lua_State *L) {
   int whole;
   lua_Integer n = lua_tointegerx(L, 1, &whole);
-  if (!whole) return loop_misuse(L, "bad-argument", "heddle.seed: n: a whole number expected, got %s", loop_typename(L, 1));
+  if (!whole)
+    return loop_misuse(L, "bad-argument", "heddle.seed: n: a whole number expected, got %s",
+                       loop_typename(L, 1));
   arena->seed = (uint64_t)n;
   arena->seeded = 1;
   arena->started = 0;
@@ -723,18 +770,28 @@ static int f_model_of(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"alive", m_alive},   {"cancel", m_cancel}, {"exitcode", m_exitcode}, {"join", m_join},
-    {"kill", m_kill},     {"result", m_result}, {"start", m_start},       {"status", m_status},
-    {"terminate", m_terminate}, {"traceback", m_traceback}, {NULL, NULL},
+    {"alive", m_alive},         {"cancel", m_cancel}, {"exitcode", m_exitcode},
+    {"join", m_join},           {"kill", m_kill},     {"result", m_result},
+    {"start", m_start},         {"status", m_status}, {"terminate", m_terminate},
+    {"traceback", m_traceback}, {NULL, NULL},
 };
 
-static const luaL_Reg per_model[] = {{"current", f_current}, {"list", f_list}, {"locals", f_locals},
-                                     {"new", f_new},         {"start", f_start}, {NULL, NULL}};
+static const luaL_Reg per_model[] = {{"current", f_current}, {"list", f_list},
+                                     {"locals", f_locals},   {"new", f_new},
+                                     {"start", f_start},     {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
-    {"cores", f_cores}, {"default_method", f_default_method}, {"gil", f_gil},
-    {"is_daemon", f_is_daemon}, {"live", f_live}, {"methods", f_methods}, {"model_of", f_model_of},
-    {"report_unread", f_report_unread}, {"seed", f_seed}, {"switch_interval", f_switch_interval}, {NULL, NULL},
+    {"cores", f_cores},
+    {"default_method", f_default_method},
+    {"gil", f_gil},
+    {"is_daemon", f_is_daemon},
+    {"live", f_live},
+    {"methods", f_methods},
+    {"model_of", f_model_of},
+    {"report_unread", f_report_unread},
+    {"seed", f_seed},
+    {"switch_interval", f_switch_interval},
+    {NULL, NULL},
 };
 
 static void open_handles(lua_State *L) {
@@ -752,7 +809,8 @@ static void open_handles(lua_State *L) {
   lua_pop(L, 1);
 }
 
-// Opens heddle.native.worker: functions, `methods` (of the handles), and a table of functions for each model.
+// Opens heddle.native.worker: functions, `methods` (of the handles), and a table of functions for
+// each model.
 int luaopen_heddle_native_worker(lua_State *L) {
   open_handles(L);
   luaL_newlib(L, functions);
