@@ -25,8 +25,7 @@ static double task_switch(long n) {
   double t0 = bench_now();
   for (long i = 0; i < n; i++) {
     lua_State *c = co[i & 1];
-    if (lua_resume(c, L, 0, &results) != LUA_YIELD)
-      abort();
+    if (lua_resume(c, L, 0, &results) != LUA_YIELD) abort();
     lua_settop(c, 0);
   }
   t0 = bench_now() - t0;
@@ -37,8 +36,7 @@ static double task_switch(long n) {
 static double resident(void) {
   long pages = 0;
   FILE *f = fopen("/proc/self/statm", "r");
-  if (!f || fscanf(f, "%*d %ld", &pages) != 1)
-    abort();
+  if (!f || fscanf(f, "%*d %ld", &pages) != 1) abort();
   fclose(f);
   return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
@@ -52,13 +50,11 @@ static double task_memory(long unused) {
                                   "end";
   static double bytes = 0;
   (void)unused;
-  if (bytes > 0)
-    return bytes;
+  if (bytes > 0) return bytes;
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
   double before = resident();
-  if (luaL_dostring(L, code))
-    abort();
+  if (luaL_dostring(L, code)) abort();
   bytes = (resident() - before) / 100000;
   return bytes;
 }
@@ -109,8 +105,7 @@ static void put(message x) {
   R.slot[(R.head + R.count++) % CAP] = x;
   int wake = R.get_wait > 0;
   pthread_mutex_unlock(&R.m);
-  if (wake)
-    pthread_cond_signal(&R.not_empty);
+  if (wake) pthread_cond_signal(&R.not_empty);
 }
 
 static message get(void) {
@@ -125,8 +120,7 @@ static message get(void) {
   R.count--;
   int wake = R.put_wait > 0;
   pthread_mutex_unlock(&R.m);
-  if (wake)
-    pthread_cond_signal(&R.not_full);
+  if (wake) pthread_cond_signal(&R.not_full);
   return x;
 }
 
@@ -175,8 +169,7 @@ static void encode_table(lua_State *L, int i, buffer *b) {
   }
   for (lua_pushnil(L); lua_next(L, i); lua_pop(L, 1)) {
     int top = lua_gettop(L);
-    if (in_list(L, top - 1, length))
-      continue;
+    if (in_list(L, top - 1, length)) continue;
     encode(L, top - 1, b);
     encode(L, top, b);
     pairs++;
@@ -285,12 +278,10 @@ static void *run(void *p) {
   lua_register(L, "get_int", get_int);
   lua_register(L, "put", put_any);
   lua_register(L, "get", get_any);
-  if (luaL_loadstring(L, s->code))
-    abort();
+  if (luaL_loadstring(L, s->code)) abort();
   lua_pushinteger(L, s->n);
   pthread_barrier_wait(s->bar);
-  if (lua_pcall(L, 1, 0, 0))
-    abort();
+  if (lua_pcall(L, 1, 0, 0)) abort();
   lua_close(L);
   return NULL;
 }

@@ -35,8 +35,7 @@ static void ring_init_locks(ring *r, int shared) {
 static ring *ring_new(unsigned cap, unsigned item, int shared) {
   ring *r = mmap(NULL, sizeof(ring) + (size_t)cap * item, PROT_READ | PROT_WRITE,
                  (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0);
-  if (r == MAP_FAILED)
-    abort();
+  if (r == MAP_FAILED) abort();
   ring_init_locks(r, shared);
   r->cap = cap;
   r->item = item;
@@ -46,14 +45,12 @@ static ring *ring_new(unsigned cap, unsigned item, int shared) {
 static void ring_free(ring *r) { munmap(r, sizeof(ring) + (size_t)r->cap * r->item); }
 
 static void ring_lock(ring *r) {
-  if (pthread_mutex_lock(&r->m) == EOWNERDEAD)
-    pthread_mutex_consistent(&r->m);
+  if (pthread_mutex_lock(&r->m) == EOWNERDEAD) pthread_mutex_consistent(&r->m);
 }
 
 static void ring_wait(ring *r, pthread_cond_t *c, unsigned *waiting) {
   ++*waiting;
-  if (pthread_cond_wait(c, &r->m) == EOWNERDEAD)
-    pthread_mutex_consistent(&r->m);
+  if (pthread_cond_wait(c, &r->m) == EOWNERDEAD) pthread_mutex_consistent(&r->m);
   --*waiting;
 }
 
@@ -65,8 +62,7 @@ static void ring_put(ring *r, const void *x) {
   r->count++;
   int wake = r->get_wait > 0;
   pthread_mutex_unlock(&r->m);
-  if (wake)
-    pthread_cond_signal(&r->not_empty);
+  if (wake) pthread_cond_signal(&r->not_empty);
 }
 
 static void ring_get(ring *r, void *x) {
@@ -78,8 +74,7 @@ static void ring_get(ring *r, void *x) {
   r->count--;
   int wake = r->put_wait > 0;
   pthread_mutex_unlock(&r->m);
-  if (wake)
-    pthread_cond_signal(&r->not_full);
+  if (wake) pthread_cond_signal(&r->not_full);
 }
 
 /* ---- k producers and k consumers on threads ---- */
@@ -145,8 +140,7 @@ static double queue_processes(long n, int k, unsigned item) {
   ring *q = ring_new(1024, item, 1), *done = ring_new(16, 1, 1);
   unsigned char buf[1024] = {0};
   for (int i = 0; i < k; i++)
-    if (fork() == 0)
-      drain(q, done);
+    if (fork() == 0) drain(q, done);
   await(done, k);
   double t0 = bench_now();
   for (long i = 0; i < n; i++) {
@@ -230,8 +224,7 @@ static double start_fork(long n) {
   double t0 = bench_now();
   for (long i = 0; i < n; i++) {
     pid_t p = fork();
-    if (p == 0)
-      _exit(0);
+    if (p == 0) _exit(0);
     waitpid(p, NULL, 0);
   }
   return bench_now() - t0;
