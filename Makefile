@@ -1,10 +1,16 @@
-# heddle: `make help` lists the targets.
+# heddle: `make help` lists the targets. `make V=1` shows the commands whole.
 CC ?= gcc
 CLANG ?= clang
 PREFIX ?= /usr/local
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+
+# Builds on all cores, and says a word and a file for each command.
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+say = $(if $(V),,@echo '  $(1) $@';)
 
 ROOMS := base trace value loop sync worker host
 SOURCES := $(sort $(wildcard $(ROOMS:%=src/%/*.c)))
@@ -49,33 +55,33 @@ EXTRA_tsan := build/obj/tsan/longjmp.o
 define flavour_rules
 $(EXE_$(1)): $(SOURCES:src/%.c=build/obj/$(1)/%.o) build/obj/$(1)/embedded.o $(EXTRA_$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(FLAGS_$(1)) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
+	$$(call say,link)$$(CC) $$(FLAGS_$(1)) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 
 build/obj/$(1)/%.o: src/%.c build/config.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(FLAGS_$(1)) $$(CFLAGS_ALL) -MMD -MP -c -o $$@ $$<
+	$$(call say,cc)$$(CC) $$(FLAGS_$(1)) $$(CFLAGS_ALL) -MMD -MP -c -o $$@ $$<
 
 build/obj/$(1)/embedded.o: build/embedded.c src/host/embedded.h
 	@mkdir -p $$(@D)
-	$$(CC) -std=gnu11 $$(WARNINGS) -Isrc -c -o $$@ $$<
+	$$(call say,cc)$$(CC) -std=gnu11 $$(WARNINGS) -Isrc -c -o $$@ $$<
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 -include $(wildcard build/obj/*/*/*.d)
 
 build/obj/tsan/longjmp.o: tools/tsan_longjmp.c
 	@mkdir -p $(@D)
-	$(CC) -O1 -std=gnu11 -U_FORTIFY_SOURCE $(WARNINGS) -c -o $@ $<
+	$(call say,cc)$(CC) -O1 -std=gnu11 -U_FORTIFY_SOURCE $(WARNINGS) -c -o $@ $<
 
 # The embedded Lua; the list of files is part of what it depends on, so that a removed one leaves it too.
 build/embedded.c: build/embed build/embedded.list $(LIBRARY) $(SCRIPTS)
-	build/embed lua scripts $(LIBRARY) $(SCRIPTS) >$@
+	$(call say,embed)build/embed lua scripts $(LIBRARY) $(SCRIPTS) >$@
 
 build/embedded.list: FORCE
 	@mkdir -p build
 	@echo '$(LIBRARY) $(SCRIPTS)' | cmp -s - $@ || echo '$(LIBRARY) $(SCRIPTS)' >$@
 
 build/embed: tools/embed.c build/config.mk
-	$(CC) -O1 $(CFLAGS_ALL) -o $@ $< $(LUA_LIBS) -ldl -lm
+	$(call say,cc)$(CC) -O1 $(CFLAGS_ALL) -o $@ $< $(LUA_LIBS) -ldl -lm
 
 build/config.mk: tools/configure.sh tools/deps.sh
 	@mkdir -p build
@@ -129,7 +135,7 @@ fuzz: deps-test build/fuzz/codec  ## damaged messages for the codec; SECONDS=20
 
 build/fuzz/codec: $(FUZZED) $(wildcard src/base/*.h src/value/*.h) build/config.mk
 	@mkdir -p $(@D)
-	$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CFLAGS_ALL) \
+	$(call say,link)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CFLAGS_ALL) \
 	  -o $@ $(FUZZED) $(LUA_LIBS) -ldl -lm
 
 bench: build/heddle deps-bench  ## ours against the peers, as ratios; ARGS=--quick
