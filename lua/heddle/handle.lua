@@ -16,7 +16,9 @@ local function on_done(h, fn)
     local ok, err = xpcall(fn, function(e)
       return type(e) == "string" and debug.traceback(e, 2) or e
     end, h)
-    if not ok then io.stderr:write("heddle: error in on_done of ", h.name, ": ", tostring(err), "\n") end
+    if not ok then
+      io.stderr:write("heddle: error in on_done of ", h.name, ": ", tostring(err), "\n")
+    end
   end))
 end
 

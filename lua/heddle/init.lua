@@ -23,8 +23,8 @@ local models = {
 function heddle.model(name)
   local found = models[name]
   if not found then
-    error(("heddle.model: name: coroutines, threads, isolates or processes expected, got %s [unknown-model]")
-      :format(tostring(name)), 2)
+    error(("heddle.model: name: coroutines, threads, isolates or processes expected, got %s "
+      .. "[unknown-model]"):format(tostring(name)), 2)
   end
   return require("heddle." .. found)
 end

@@ -19,9 +19,11 @@ local function check_options(function_name, options)
   end
   for key, value in pairs(options) do
     if not known[key] then
-      misuse("unknown-option", "%s: options: unknown option '%s' (there are: name, shared)", function_name, tostring(key))
+      misuse("unknown-option", "%s: options: unknown option '%s' (there are: name, shared)",
+        function_name, tostring(key))
     elseif type(value) ~= known[key] then
-      misuse("bad-option", "%s: %s: a %s expected, got %s", function_name, key, known[key], type(value))
+      misuse("bad-option", "%s: %s: a %s expected, got %s", function_name, key, known[key],
+        type(value))
     end
   end
 end
@@ -34,7 +36,8 @@ end
 function queue.new(maxsize, options)
   if type(maxsize) == "table" and options == nil then maxsize, options = nil, maxsize end
   if maxsize ~= nil and (math.type(maxsize) ~= "integer" or maxsize < 0) then
-    misuse("bad-argument", "queue.new: maxsize: a whole number >= 0 expected, got %s", tostring(maxsize))
+    misuse("bad-argument", "queue.new: maxsize: a whole number >= 0 expected, got %s",
+      tostring(maxsize))
   end
   if options ~= nil then check_options("queue.new", options) end
   local q = native.new(maxsize, options and options.shared)
@@ -45,8 +48,9 @@ end
 
 local function deadline(function_name, timeout)
   if timeout == nil then return nil end
-  if type(timeout) ~= "number" or not (timeout >= 0) then
-    misuse("bad-time", "%s: timeout: a number of seconds >= 0 expected, got %s", function_name, tostring(timeout))
+  if type(timeout) ~= "number" or timeout < 0 or timeout ~= timeout then
+    misuse("bad-time", "%s: timeout: a number of seconds >= 0 expected, got %s", function_name,
+      tostring(timeout))
   end
   return now() + timeout
 end
@@ -80,7 +84,8 @@ end
 ---@return table? list, string? reason
 function methods:get_many(max, timeout)
   if math.type(max) ~= "integer" or max < 1 then
-    misuse("bad-argument", "queue:get_many: max: a whole number >= 1 expected, got %s", tostring(max))
+    misuse("bad-argument", "queue:get_many: max: a whole number >= 1 expected, got %s",
+      tostring(max))
   end
   local first, why = self:get(timeout)
   if first == nil then return nil, why end

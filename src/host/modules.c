@@ -99,4 +99,7 @@ void modules_open(lua_State *L) {
   output_open(L);
   os_open(L);
   add_searcher(L);
+#ifdef HEDDLE_STRESS // the collector runs all the time
+  lua_gc(L, LUA_GCINC, 100, 400, 8);
+#endif
 }

@@ -4,6 +4,12 @@
 #include "loop/policy.h"
 #include "loop/task.h"
 
+#ifdef HEDDLE_STRESS // what is rare is made frequent: a switch after every slice
+enum { STRESS = 1 };
+#else
+enum { STRESS = 0 };
+#endif
+
 _Thread_local struct loop *loop_self;
 
 static void (*attend)(struct loop *loop, uint32_t why);
@@ -131,7 +137,7 @@ void loop_run(struct loop *loop, struct task *until) {
       task_run(loop, task);
     else if (!finished(loop, until))
       loop_idle(loop);
-    if (gil_wants_switch) {
+    if (gil_wants_switch || STRESS) {
       gil_release(&loop->interp->gil, true);
       gil_take(&loop->interp->gil);
     }

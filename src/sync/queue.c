@@ -7,7 +7,11 @@
 
 _Static_assert(sizeof(struct sync_queue) <= ARENA_CELL, "a queue fits into its cell");
 
+#ifdef HEDDLE_STRESS
+enum { CHUNK = 512 - 64, SMALL_CHUNK = 256 - 64 };
+#else
 enum { CHUNK = 32768 - 64, SMALL_CHUNK = 8192 - 64 };
+#endif
 
 _Static_assert(SMALL_CHUNK >= SYNC_INLINE + 16, "any message fits into any chunk");
 

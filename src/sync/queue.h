@@ -35,7 +35,11 @@ struct sync_message {
 
 #define SYNC_RECODE                                                                                \
   UINT64_MAX // the number of an item that is a message: the queue holds no references now
+#ifdef HEDDLE_STRESS
+enum { SYNC_INLINE = 128 };
+#else
 enum { SYNC_INLINE = 4096 }; // larger messages travel in a block of their own
+#endif
 
 struct sync_queue *sync_queue_create(uint64_t maxsize, uint32_t interp);
 bool sync_queue_put(struct sync_queue *queue, struct park_self *self);

@@ -81,6 +81,22 @@ static int leave_error(lua_State *L) {
   return 0;
 }
 
+// A function that came from elsewhere tripped over a global that is nil here: says what to do about
+// it. Replaces the message at `error` then.
+static void add_hint(lua_State *L, int error) {
+  if (lua_type(L, error) != LUA_TSTRING) return;
+  const char *text = lua_tostring(L, error), *at = strstr(text, "a nil value (global '");
+  const char *name = at ? at + strlen("a nil value (global '") : NULL;
+  const char *end = name ? strchr(name, '\'') : NULL;
+  if (!end) return;
+  lua_pushlstring(L, name, (size_t)(end - name));
+  lua_pushfstring(
+      L, "%s\nglobal '%s' was not sent: make it local, pass it, or set it in an initializer", text,
+      lua_tostring(L, -1));
+  lua_replace(L, error);
+  lua_pop(L, 1);
+}
+
 static void leave_failure(lua_State *L, struct worker *w, int error, int trace) {
   lua_pushcfunction(L, leave_error);
   lua_pushlightuserdata(L, w);
@@ -115,6 +131,7 @@ static enum worker_outcome leave_outcome(lua_State *L, struct worker *w, int han
   lua_getiuservalue(L, handle, 1);
   int value = lua_gettop(L);
   if (task->state == TASK_DONE) return leave_done(L, w, task, value);
+  add_hint(L, value);
   lua_pushnil(L);
   if (lua_getiuservalue(L, handle, 2) == LUA_TTABLE) {
     lua_getfield(L, -1, "traceback");
