@@ -24,6 +24,7 @@ void object_retain_all_for(lua_State *L, uint32_t process);
 void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
 void queue_cross(void);
+void queue_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
 

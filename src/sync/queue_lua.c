@@ -430,6 +430,12 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {{"new", f_new}, {NULL, NULL}};
 
+// The calling thread ends: its buffers are given back.
+void queue_thread_end(void) {
+  buffer_free(&outgoing);
+  buffer_free(&incoming);
+}
+
 // Lets queues cross between interpreters. Once per process.
 void queue_cross(void) {
   sync_set_drop(value_drop);

@@ -63,6 +63,9 @@ static bool leave_block(struct worker *w, const struct buffer *bytes) {
 
 static _Thread_local struct buffer leaving;
 
+// The calling thread ends: its buffer is given back.
+void worker_thread_end(void) { buffer_free(&leaving); }
+
 // [worker][results...]: leaves the results as a message. Raises what can't be copied.
 static int leave_results(lua_State *L) {
   struct worker *w = lua_touserdata(L, 1);

@@ -1,5 +1,7 @@
 #include "worker/worker.h"
 
+#include "sync/object_lua.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -51,6 +53,9 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   worker_finish(w, outcome);
   sync_release(&w->head);
   park_thread_end();
+  queue_thread_end();
+  worker_thread_end();
+  worker_starter_end();
   program_forget_bells();
   program_seat_free(seat);
 }

@@ -63,6 +63,8 @@ const char *worker_status(const struct worker *worker);
 
 // run_lua.c: its work
 void worker_open_libraries(lua_State *L);
+void worker_thread_end(void);
+void worker_starter_end(void); // worker_lua.c
 bool worker_open_now(struct loop *loop);
 void worker_seed(lua_State *L, uint32_t order);
 void worker_run(struct loop *loop, struct worker *worker);

@@ -202,6 +202,9 @@ static struct worker *new_worker(lua_State *L, int model, const char *function) 
 
 static _Thread_local struct buffer starting;
 
+// The calling thread ends: its buffer is given back.
+void worker_starter_end(void) { buffer_free(&starting); }
+
 // Writes function, arguments and the paths of `require` as the message the worker starts with. May
 // raise.
 static void write_start(lua_State *L, struct worker *w) {
