@@ -30,19 +30,45 @@ static lua_State *subject(lua_State *L, lua_KContext flavour) {
   return lua_tothread(L, flavour == FLAVOUR_WRAP ? lua_upvalueindex(1) : 1);
 }
 
+// Closes what a coroutine left open; nothing can be suspended in there.
+static int reset(lua_State *co) {
+  lua_State *outer = gil_running;
+  bool outer_ok = loop_self && loop_self->chain_ok;
+  closing++;
+  if (loop_self) loop_self->chain_ok = false;
+  gil_running = co;
+  int status = lua_resetthread(co);
+  gil_running = outer;
+  if (loop_self) loop_self->chain_ok = outer_ok;
+  closing--;
+  return status;
+}
+
+// The coroutine died of the error on top of L: closes it as wrap does, and replaces the error.
+static void close_dead(lua_State *L, lua_State *co) {
+  int status = lua_status(co);
+  if (status == LUA_OK || status == LUA_YIELD || closing >= CLOSE_DEPTH) return;
+  lua_pushvalue(L, -1);
+  lua_xmove(L, co, 1); // where lua_resetthread looks for it
+  if (being_stopped()) gil_budget(co);
+  reset(co);
+  lua_xmove(co, L, 1);
+  lua_replace(L, -2);
+}
+
 // Hands an error on as resume or wrap do; the error is on top.
 static int failed(lua_State *L, lua_State *co, lua_KContext flavour) {
-  if (being_stopped()) return lua_error(L);
+  if (being_stopped()) {
+    close_dead(L, co);
+    gil_budget(L);
+    return lua_error(L);
+  }
   if (flavour == FLAVOUR_RESUME) {
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;
   }
-  int status = lua_status(co);
-  if (status != LUA_OK && status != LUA_YIELD) {
-    lua_resetthread(co);
-    lua_xmove(co, L, 1);
-  }
+  close_dead(L, co);
   if (lua_type(L, -1) == LUA_TSTRING) {
     luaL_where(L, 1);
     lua_insert(L, -2);
@@ -197,15 +223,7 @@ static int f_close(lua_State *L) {
     return luaL_error(L, "cannot close a %s coroutine", state);
   if (closing >= CLOSE_DEPTH)
     return luaL_error(L, "C stack overflow (coroutine.close inside coroutine.close)");
-  lua_State *outer = gil_running;
-  bool outer_ok = loop_self && loop_self->chain_ok;
-  closing++;
-  if (loop_self) loop_self->chain_ok = false;
-  gil_running = co;
-  int status = lua_resetthread(co);
-  gil_running = outer;
-  if (loop_self) loop_self->chain_ok = outer_ok;
-  closing--;
+  int status = reset(co);
   lua_pushboolean(L, status == LUA_OK);
   if (status == LUA_OK) return 1;
   lua_xmove(co, L, 1);

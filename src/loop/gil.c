@@ -96,9 +96,12 @@ void gil_arm(lua_State *co) {
   lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, 1 + turn);
 }
 
-// Lets a coroutine run that many instructions before it is made to look again.
-void gil_budget(lua_State *co, int instructions) {
-  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, instructions);
+// Lets the clean-up of a coroutine that is stopped for good run for a while before it is made to
+// look again.
+void gil_budget(lua_State *co) {
+  enum { INSTRUCTIONS = 100000 };
+  gil_wants_look = 0;
+  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, INSTRUCTIONS);
 }
 
 // Sets the user's own hook of a coroutine; mask 0: none. What it calls is kept in the registry.

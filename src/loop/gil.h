@@ -51,7 +51,7 @@ void gil_install_signals(void);
 void gil_take(struct gil *gil);
 void gil_release(struct gil *gil, bool forced);
 void gil_arm(struct lua_State *co);
-void gil_budget(struct lua_State *co, int instructions);
+void gil_budget(struct lua_State *co);
 void gil_serve(struct lua_State *co);
 void gil_ask_to_look(int tid);
 void gil_set_look(void (*look)(struct lua_State *co));

@@ -14,7 +14,7 @@
   "heddle.task.failed" // the same with a finalizer, which would be costly on every task
 #define CANCELLED_META "heddle.cancelled"
 
-enum { FIRST_TICKETS = 64, STOP_BUDGET = 100000 };
+enum { FIRST_TICKETS = 64 };
 
 // handles
 // ---------------------------------------------------------------------------------------------------
@@ -340,7 +340,10 @@ static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
 // Raises one of the cancel requests of a task that is not shielded.
 void task_raise_pending(lua_State *L, struct task *task) {
   task->wake = 0;
-  if (!task->hard) task->cancels--;
+  if (task->hard)
+    gil_budget(L);
+  else
+    task->cancels--;
   task_push(L, task->loop, task);
   const char *by = NULL;
   if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
@@ -349,12 +352,8 @@ void task_raise_pending(lua_State *L, struct task *task) {
   lua_error(L);
 }
 
-// The same from a hook, in a task that does not wait. One that is stopped for good is stopped again
-// when its clean-up has had its budget of instructions.
-void task_raise_now(lua_State *L, struct task *task) {
-  if (task->hard) gil_budget(L, STOP_BUDGET);
-  task_raise_pending(L, task);
-}
+// The same from a hook, in a task that does not wait.
+void task_raise_now(lua_State *L, struct task *task) { task_raise_pending(L, task); }
 
 static bool cancelled(const struct task *task) { return task->cancels && task->shields == 0; }
 
