@@ -421,7 +421,7 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
   if (!w->ended && w->seat == 0 && w->process == 0)
     return loop_misuse(L, "not-started", "%s:%s: it was not started (call h:start() first)",
                        kind(w), op->name);
-  if (loop_self && w == loop_self->worker)
+  if ((loop_self && w == loop_self->worker) || w->seat == program_seat_index + 1)
     return loop_misuse(L, "join-self", "%s:%s: a %s can't wait for its own end", kind(w), op->name,
                        kind(w));
   if (op == &result_op) w->asked = 1;
@@ -605,6 +605,17 @@ static int f_report_unread(lua_State *L) {
 // the running one
 // -------------------------------------------------------------------------------------------
 
+static bool is_thread(const struct loop *loop) {
+  return loop->worker && ((const struct worker *)loop->worker)->model == MODEL_THREAD;
+}
+
+// The seat of the loop that this interpreter began with.
+static uint32_t main_seat(void) {
+  for (const struct loop *l = loop_self->interp->loops; l; l = l->next)
+    if (!is_thread(l)) return l->seat;
+  return loop_self->seat;
+}
+
 // Pushes the handle that stands for the main thread, isolate or process of this interpreter.
 static void push_main(lua_State *L, int model) {
   char key[32];
@@ -614,7 +625,7 @@ static void push_main(lua_State *L, int model) {
   object_push_new(L, (struct sync_object *)worker_create((enum worker_model)model));
   struct worker *w = worker_of(L, -1);
   strcpy(w->head.name, "main");
-  w->seat = loop_self->seat + 1;
+  w->seat = main_seat() + 1;
   w->pid = getpid();
   w->asked = 1;
   lua_newtable(L);
@@ -705,11 +716,13 @@ static void push_figures(lua_State *L, const struct gil_figures *f) {
 
 // thread.gil() -> {switches=, forced=, wait=, held=, threads={[id]=…}}
 static int f_gil(lua_State *L) {
+  push_main(L, MODEL_THREAD);
+  uint32_t main_id = worker_of(L, -1)->id;
   push_figures(L, &loop_self->interp->gil.figures);
   lua_newtable(L);
   for (struct loop *l = loop_self->interp->loops; l; l = l->next) {
     push_figures(L, &l->figures);
-    lua_rawseti(L, -2, l->worker ? ((struct worker *)l->worker)->id : 0);
+    lua_rawseti(L, -2, is_thread(l) ? ((struct worker *)l->worker)->id : main_id);
   }
   lua_setfield(L, -2, "threads");
   return 1;
