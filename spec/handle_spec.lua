@@ -327,7 +327,9 @@ describe("status and alive", function()
   end)
 
   each("say running inside", function(M, model)
-    local h = M.start(function(name) return require("heddle." .. name).current():status() end, model)
+    local h = M.start(function(name)
+      return require("heddle." .. name).current():status()
+    end, model)
     assert.equal("running", h:result())
   end)
 
@@ -489,6 +491,32 @@ describe("cancel{hard=true}", function()
     assert.equal("cancelled", h:status())
     assert.equal("closed", q:get(1))
   end, { "thread", "isolate" })
+
+  each("lets the clean-up of one that waits run, through its coroutines too", function(M)
+    local q = queue.new(0, { shared = true })
+    local h = blocked(M, function(out)
+      local function closing(what)
+        return setmetatable({}, { __close = function()
+          for _ = 1, 100 do out:try_put(what) end
+        end })
+      end
+      local _ <close> = closing "outer"
+      coroutine.wrap(function()
+        local _ <close> = closing "inner"
+        require("heddle").sleep(60)
+      end)()
+    end, q)
+    h:cancel { hard = true }
+    ended(h)
+    assert.equal("cancelled", h:status())
+    -- what a coroutine that died of an error leaves open is closed by wrap
+    local seen = { inner = 0, outer = 0 }
+    for _ = 1, q:size() do
+      local what = q:get()
+      seen[what] = seen[what] + 1
+    end
+    assert.same({ inner = 100, outer = 100 }, seen)
+  end, { "task", "thread", "isolate" })
 
   it("stops a task's tight loop from another thread", function()
     local h = require("heddle.task").start(function() while true do end end)
