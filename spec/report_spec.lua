@@ -124,6 +124,11 @@ describe("heddle.report", function()
     assert.matches("\n  isolates +2 +1 +1 +2.00 s", report.table { slow, fast })
   end)
 
+  it("calls two runs of nearly the same pace level", function()
+    local _, answer = report.judge { sample(), sample { model = "isolates", wall = 3.96 } }
+    assert.equal("isolates ran fastest: level with threads", answer)
+  end)
+
   it("compares nothing when nothing was done", function()
     local best, answer = report.judge { sample { jobs = { job(0, "left") } } }
     assert.is_nil(best)

@@ -131,6 +131,11 @@ end
 local verbs = {}
 
 
+local function say(text)
+  usage.write(io.stdout, text)
+end
+
+
 --- The embedded scenarios: their names in order, and their sources by name.
 local function scenarios()
   local names, sources = {}, require("heddle.native.host").scripts()
@@ -165,19 +170,19 @@ end
 
 function verbs.list(words)
   if is_help(words[1]) then
-    print "Usage: heddle list\n\nLists the scenarios, a line each; `heddle run NAME` runs one."
+    say "Usage: heddle list\n\nLists the scenarios, a line each; `heddle run NAME` runs one."
     return 0
   end
   no_more(words, 1, "list")
   local names, sources = scenarios()
-  for _, name in ipairs(names) do print(("%-24s %s"):format(name, opening(sources[name]))) end
+  for _, name in ipairs(names) do say(("%-24s %s"):format(name, opening(sources[name]))) end
   return 0
 end
 
 
 function verbs.run(words)
   if is_help(words[1]) then
-    print "Usage: heddle run NAME [args…]\n\nRuns a scenario; `heddle list` names them."
+    say "Usage: heddle run NAME [args…]\n\nRuns a scenario; `heddle list` names them."
     return 0
   end
   local first = words[1] == "--" and 2 or 1
@@ -259,9 +264,9 @@ end
 
 local function show(what)
   if what == "help" then
-    print(HELP)
+    say(HELP)
   else
-    print(("heddle %s (%s)"):format(require("heddle")._VERSION or "0.1.0", _VERSION))
+    say(("heddle %s (%s)"):format(require("heddle")._VERSION or "0.1.0", _VERSION))
   end
   return 0
 end

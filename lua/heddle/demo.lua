@@ -243,15 +243,16 @@ end
 
 local function introduce(args, out, what)
   local count = require("heddle.report").count
-  out:write(("heddle demo: %s, %s, %s, %g s, seed %d%s\n"):format(what, count(args.jobs, "job"),
-    count(args.workers, "worker"), args.time, args.seed, args.drawn and " (drawn)" or ""))
+  usage.write(out, ("heddle demo: %s, %s, %s, %g s, seed %d%s"):format(what,
+    count(args.jobs, "job"), count(args.workers, "worker"), args.time, args.seed,
+    args.drawn and " (drawn)" or ""))
 end
 
 
 local function demo_one(args, out, file)
   if not args.quiet then introduce(args, io.stderr, args.model) end
   local r = run_one(args, args.model, args.quiet)
-  out:write(r:text(), "\n")
+  usage.write(out, r:text())
   write_json(file, file and r:json())
   return r.interrupted and INTERRUPTED or 0
 end
@@ -274,9 +275,8 @@ local function demo_all(args, out, file)
   local report = require "heddle.report"
   local runs = run_all(args)
   local _, answer, why = report.judge(runs)
-  out:write(report.table(runs), "\n\n")
-  if why then out:write(why, "\n") end
-  out:write(bold(args, answer), "\n")
+  usage.write(out, report.table(runs) .. "\n" .. (why and "\n" .. why or ""))
+  usage.write(out, bold(args, answer))
   write_json(file, file and report.comparison_json(runs))
   return runs[#runs].interrupted and INTERRUPTED or 0
 end
@@ -295,7 +295,7 @@ end
 function demo.main(words)
   local args, help = parse(words)
   if not args then
-    print(help)
+    usage.write(io.stdout, help)
     return 0
   end
   fill_in(args)

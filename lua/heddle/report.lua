@@ -9,6 +9,7 @@ local json = require "heddle.json"
 local report = {}
 
 local SPEEDUP = "the jobs' summed CPU seconds / wall"
+local LEVEL = 1.02 -- two runs whose paces differ by less are level
 
 ---@class heddle.report.Spread
 ---@field mean number
@@ -321,7 +322,9 @@ end
 
 local function compared(best, other)
   if other:pace() == 0 then return other.model .. " got nothing done" end
-  return ("%.2f times as fast as %s"):format(best:pace() / other:pace(), other.model)
+  local times_faster = best:pace() / other:pace()
+  if times_faster < LEVEL then return "level with " .. other.model end
+  return ("%.2f times as fast as %s"):format(times_faster, other.model)
 end
 
 

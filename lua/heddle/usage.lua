@@ -20,7 +20,17 @@ function usage.fail(text, ...)
 end
 
 
----@return boolean
+--- Writes a result whole; a file that is full or closed ends the command.
+---@param file file*
+---@param text string  a newline is added
+function usage.write(file, text)
+  local ok, why = file:write(text, "\n")
+  if ok then ok, why = file:flush() end
+  if not ok then error({ failed = "can't write the output: " .. tostring(why) }, 0) end
+end
+
+
+---@return boolean  whether an error was raised by usage.fail
 function usage.is_failure(err)
   return getmetatable(err) == Error
 end

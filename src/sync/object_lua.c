@@ -92,11 +92,11 @@ static struct sync_object *self_object(lua_State *L) {
   return ((struct sync_handle *)lua_touserdata(L, 1))->object;
 }
 
+// Methods, and the field name, whose place in the table of methods a light userdata holds: the key
+// is not looked at here, since every call of a method comes this way.
 static int m_index(lua_State *L) {
   char label[80];
-  lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "name") != 0) return 0;
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
   sync_label(self_object(L), label, sizeof label);
   lua_pushstring(L, label);
   return 1;
@@ -154,6 +154,8 @@ void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods) {
     lua_pushcfunction(L, methods->func);
     lua_setfield(L, strncmp(methods->name, "__", 2) == 0 ? -3 : -2, methods->name);
   }
+  lua_pushlightuserdata(L, (void *)&marker);
+  lua_setfield(L, -2, "name");
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "methods");
   lua_pushcclosure(L, m_index, 1);
