@@ -58,6 +58,7 @@ struct arena_head {
   _Atomic uint64_t wakes;       // rings that reached a loop that slept without hope
   _Atomic uint32_t next_id;     // the next handle's id
   _Atomic uint32_t next_object; // the next shared object's number
+  _Atomic int32_t awake;        // loops that do not sleep: a hint for spinning
   _Atomic uint32_t deadlock;    // 1: found; the root's main loop ends the program
   _Atomic uint32_t started;     // workers started so far (order of seeds)
   _Atomic uint64_t seed;        // of heddle.seed(), valid when seeded is set

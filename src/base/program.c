@@ -166,6 +166,11 @@ void program_bury_guards(uint32_t slot) {
 
 // Gives the process's seats back.
 void program_bury_seats(uint32_t slot) {
-  for (uint32_t i = 0; i < arena->seat_top; i++)
-    if (program_seat(i)->used == slot + 1) program_seat_free(i);
+  for (uint32_t i = 0; i < arena->seat_top; i++) {
+    struct program_seat *seat = program_seat(i);
+    if (seat->used != slot + 1) continue;
+    if (!(seat->flags & SEAT_NO_LOOP) && seat->bell == BELL_AWAKE)
+      atomic_fetch_sub(&arena->awake, 1);
+    program_seat_free(i);
+  }
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_SPINS = 4000, LEAST_SPINS = 40 };
+enum { MOST_SPINS = 4000, LEAST_SPINS = 250, TRY_EVERY = 16 };
 
 static void (*check_all)(void);
 static void (*check_cycle)(uint32_t record);
@@ -35,18 +35,21 @@ static bool something_came(const struct program_seat *seat) {
          atomic_load_explicit(&seat->attention, memory_order_relaxed);
 }
 
-// A waker on another core is often only a microsecond away, and waking from sleep costs twenty:
-// spins a little while that has paid lately. Never with fewer cores than would have to work.
+// A waker on another core is often only a microsecond away, and waking from sleep costs twenty.
+// Spinning goes on for as long as it pays, and is tried again now and then. Never while every core
+// has a loop to run.
 static bool spin(struct loop *loop, const struct program_seat *seat) {
-  if (cores_usable() < 2) return false;
-  for (int i = 0; i < loop->spins; i++) {
+  if (loop->spins == 0 && ++loop->sleeps % TRY_EVERY != 0) return false;
+  int limit = loop->spins ? loop->spins : MOST_SPINS;
+  for (int i = 0; i < limit; i++) {
+    if ((i & 15) == 0 && (int)arena->awake > cores_usable()) break;
     if (something_came(seat)) {
-      if (loop->spins < MOST_SPINS) loop->spins *= 2;
+      loop->spins = MOST_SPINS;
       return true;
     }
     cores_pause();
   }
-  loop->spins = loop->spins / 2 < LEAST_SPINS ? LEAST_SPINS : loop->spins / 2;
+  loop->spins = loop->spins > LEAST_SPINS ? loop->spins / 4 : 0;
   return something_came(seat);
 }
 
@@ -97,11 +100,14 @@ void loop_idle(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
   int64_t deadline = timer_next(&loop->timers);
   task_describe(loop);
-  if (loop->spins == 0) loop->spins = LEAST_SPINS;
   for (uint32_t i = 0; i < loop->fd_count; i++)
     loop->fds[i].revents = 0;
   loop_leave(loop);
-  if (!spin(loop, seat)) sleep_on_bell(loop, seat, deadline);
+  if (cores_usable() < 2 || !spin(loop, seat)) {
+    atomic_fetch_sub(&arena->awake, 1);
+    sleep_on_bell(loop, seat, deadline);
+    atomic_fetch_add(&arena->awake, 1);
+  }
   loop_enter(loop);
   if (loop->fd_count) wake_fds(loop);
 }

@@ -73,6 +73,7 @@ struct loop *loop_new(struct interp *interp, uint32_t seat) {
   loop->next = interp->loops;
   interp->loops = loop;
   atomic_fetch_add(&interp->loop_count, 1);
+  atomic_fetch_add(&arena->awake, 1);
   loop_self = loop;
   return loop;
 }
@@ -97,6 +98,7 @@ static void unlink_loop(struct loop *loop) {
 void loop_free(struct loop *loop) {
   struct interp *interp = loop->interp;
   bool last = interp->loops == loop && !loop->next;
+  atomic_fetch_sub(&arena->awake, 1);
   if (last)
     lua_close(interp->main);
   else

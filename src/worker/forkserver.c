@@ -52,6 +52,7 @@ static void fork_one(struct loop *loop, uint32_t slot) {
     reaper_forget();
     process_adopt_slot(slot, seat, (uint32_t)server);
     loop->seat = seat;
+    atomic_fetch_add(&arena->awake, 1);
     loop->interp->id = atomic_fetch_add(&arena->next_id, 1);
     gil_init(&loop->interp->gil);
     gil_take(&loop->interp->gil);
@@ -92,6 +93,7 @@ static _Noreturn void serve_for_ever(struct loop *loop, uint32_t seat) {
 _Noreturn void process_serve_forks(uint32_t slot, uint32_t seat) {
   struct loop *loop = worker_open_interpreter(0);
   if (!loop || !worker_open_now(loop) || !reaper_start()) _exit(1);
+  atomic_fetch_sub(&arena->awake, 1); // this loop never runs
   arena->forkserver = slot + 1;
   serve_for_ever(loop, seat);
 }

@@ -285,6 +285,7 @@ void worker_own_loop(struct loop *loop, uint32_t seat) {
   gil_init(&interp->gil);
   gil_take(&interp->gil);
   loop->next = NULL;
+  atomic_fetch_add(&arena->awake, 1);
   loop->seat = seat;
   loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
   loop->worker = NULL;
