@@ -5,7 +5,7 @@
 local thread = require "heddle.thread"
 local sync = require "heddle.sync"
 
-local THREADS, ROUNDS = 4, 200000
+local THREADS, ROUNDS = 4, 1000000
 local interval = thread.switch_interval()
 thread.switch_interval(1e-4)
 
@@ -29,10 +29,10 @@ race(ROUNDS, function() count = count + 1 end)
 tell("without", count, THREADS * ROUNDS)
 
 local lock, guarded = sync.lock(), 0
-race(ROUNDS // 10, function()
+race(ROUNDS // 20, function()
   lock:acquire()
   guarded = guarded + 1
   lock:release()
 end)
-tell("with", guarded, THREADS * ROUNDS // 10)
+tell("with", guarded, THREADS * ROUNDS // 20)
 thread.switch_interval(interval)

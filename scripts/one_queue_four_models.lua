@@ -32,7 +32,7 @@ local total, ordered = 0, true
 for _ = 1, #MODELS do
   local r = results:get()
   total, ordered = total + r.taken, ordered and r.ordered
-  print(("a %s took %d"):format(r.model, r.taken))
+  print(("%s: took %d"):format(r.model, r.taken))
 end
 local order = ordered and "in order" or "out of order"
 print(("%d of %d items arrived, %s"):format(total, #MODELS * ITEMS, order))

@@ -137,12 +137,18 @@ describe("heddle list and run", function()
     refuses({ "list", "all" }, "list takes no more words, got 'all'")
   end)
 
-  it("run a scenario by its name", function()
-    local r = heddle { "run", "input_does_not_block" }
-    assert.equal(0, r.code, r.all)
-    assert.matches("waiter:  got 'a line'", r.out)
-    assert.matches("counted to many", r.out)
-  end)
+  for name, claim in pairs {
+    input_does_not_block = "waiter:  got 'a line'.*counted to many",
+    lost_update = "without a lock: %d+ of 4000000, [1-9]%d* lost\nwith a lock: .*, 0 lost\n",
+    one_queue_four_models = "1000 of 1000 items arrived, in order\n",
+  } do
+    it("run a scenario by its name: " .. name, function()
+      local r = heddle { "run", name }
+      assert.equal(0, r.code, r.all)
+      assert.matches(claim, r.out)
+      assert.equal("", r.err)
+    end)
+  end
 
   it("refuse an unknown one", function()
     refuses({ "run" }, "the name of a scenario expected")
