@@ -92,7 +92,7 @@ static void *isolate_main(void *argument) {
     worker_run(loop, w);
     loop_free(loop);
   }
-  stand_up(w, OUTCOME_FAILED);
+  stand_up(w, OUTCOME_DIED); // unless it has left its outcome
   return NULL;
 }
 

@@ -334,7 +334,9 @@ static void take_message(lua_State *L, struct worker *w, int given) {
 }
 
 static void push_death(lua_State *L, const struct worker *w) {
-  if (w->exit_code < 0)
+  if (w->model == MODEL_ISOLATE)
+    lua_pushliteral(L, "not enough memory to begin the isolate");
+  else if (w->exit_code < 0)
     lua_pushfstring(L, "worker died: signal %d", -w->exit_code);
   else
     lua_pushfstring(L, "worker died: exit status %d", w->exit_code);
