@@ -12,6 +12,7 @@ helper.slack = tonumber(os.getenv "HEDDLE_SLACK" or "") or 1
 helper.case_limit = nil
 
 local function running_executable()
+  if not arg then return nil end -- in a worker
   local first = 0
   while arg[first - 1] do first = first - 1 end
   return arg[first]
