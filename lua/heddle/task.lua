@@ -16,6 +16,32 @@ local task = {
 }
 
 
+-- The rest is loaded when it is first used: most workers need none of it.
+
+---@see heddle.task_limits.timeout
+function task.timeout(...) return require("heddle.task_limits").timeout(...) end
+
+
+---@see heddle.task_limits.shield
+function task.shield(...) return require("heddle.task_limits").shield(...) end
+
+
+---@see heddle.task_group.gather
+function task.gather(...) return require("heddle.task_group").gather(...) end
+
+
+---@see heddle.task_group.wait
+function task.wait(...) return require("heddle.task_group").wait(...) end
+
+
+---@see heddle.task_group.as_completed
+function task.as_completed(...) return require("heddle.task_group").as_completed(...) end
+
+
+---@see heddle.task_scope.run
+function task.scope(...) return require("heddle.task_scope").run(...) end
+
+
 ---A class whose instances run as tasks.
 ---@param name string
 ---@return table

@@ -46,7 +46,7 @@ static int input_ready(lua_State *L, int status, lua_KContext context) {
   struct task *task = (struct task *)context;
   char bytes[4096];
   (void)status;
-  if (task->cancels && !task->shields) task_raise_pending(L, task);
+  if (task_interrupted(task)) task_raise_pending(L, task);
   if (push_line(L, false)) return 1;
   struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
   if (poll(&fd, 1, 0) == 0) return loop_wait_fd(L, STDIN_FILENO, POLLIN, input_ready);

@@ -12,6 +12,7 @@
 #include <lualib.h>
 #include <string.h>
 
+int luaopen_heddle_native_deadline(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
@@ -24,6 +25,7 @@ int luaopen_heddle_native_worker(lua_State *L);
 
 // Modules in C; the library in Lua stands on them.
 static const luaL_Reg natives[] = {
+    {"heddle.native.deadline", luaopen_heddle_native_deadline},
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},

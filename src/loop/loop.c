@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include "base/program.h"
+#include "loop/deadline.h"
 #include "loop/policy.h"
 #include "loop/task.h"
 
@@ -82,6 +83,10 @@ static void wake_due(struct loop *loop) {
   int64_t now = policy_now();
   struct timer *timer;
   while ((timer = timer_due(&loop->timers, now))) {
+    if (timer->of_deadline) {
+      deadline_timer_due(timer);
+      continue;
+    }
     struct task *task = (struct task *)((char *)timer - offsetof(struct task, timer));
     task->wake |= WAKE_TIME;
     if (task->state == TASK_PARKED) append_ready(loop, task);

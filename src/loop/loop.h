@@ -65,9 +65,10 @@ struct task {
   bool main;          // the loop's own function: the thread's, isolate's or process's
   const char *reason; // of the last cancel, NULL: "cancel"
   uint16_t shields;
-  uint16_t cancels; // requests not yet raised
-  int32_t results;  // how many; before it runs: how many arguments
-  int32_t line;     // where it was started; the function is uservalue 3
+  struct deadline *deadlines; // the innermost that the task is in
+  uint16_t cancels;           // requests not yet raised
+  int32_t results;            // how many; before it runs: how many arguments
+  int32_t line;               // where it was started; the function is uservalue 3
   struct timer timer;
   const struct loop_op *op; // while it waits
   void *object;

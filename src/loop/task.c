@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "loop/deadline.h"
 #include "loop/misuse_lua.h"
 
 #include <lauxlib.h>
@@ -148,6 +149,7 @@ static void end_task(struct loop *loop, struct task *task, int state, lua_State 
   keep_results(L, task, handle, count);
   task->co = NULL;
   timer_stop(&loop->timers, &task->timer);
+  deadline_end_all(task);
   unlink_undescribed(loop, task);
   drop_ticket(L, loop, task);
   task->state = (uint8_t)state;
@@ -158,11 +160,7 @@ static void end_task(struct loop *loop, struct task *task, int state, lua_State 
   lua_settop(L, handle - 1);
 }
 
-// The message handler below every task: keeps the traceback of where the error was raised.
-int task_traceback(lua_State *L) {
-  struct task *task = loop_self ? loop_self->current : NULL;
-  if (!task || task_is_cancelled(L, 1)) return 1;
-  luaL_traceback(L, L, NULL, 1);
+static void push_extras(lua_State *L, struct task *task) {
   task_push(L, loop_self, task);
   if (lua_getiuservalue(L, -1, 2) != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -170,10 +168,41 @@ int task_traceback(lua_State *L) {
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, -3, 2);
   }
-  lua_pushvalue(L, -3);
-  lua_setfield(L, -2, "traceback");
+  lua_replace(L, -2);
+}
+
+// The error at 1 is raised anew on its way out, and where it was first raised is known.
+static bool is_kept(lua_State *L, int extras) {
+  lua_getfield(L, extras, "kept");
+  bool kept = lua_rawequal(L, 1, -1) && !lua_isnil(L, 1);
+  lua_pop(L, 1);
+  return kept;
+}
+
+static int traceback(lua_State *L, bool keep) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  if (!task || task_is_cancelled(L, 1)) return 1;
+  push_extras(L, task);
+  if (!is_kept(L, 2)) {
+    luaL_traceback(L, L, NULL, 1);
+    lua_setfield(L, 2, "traceback");
+  }
+  if (keep) lua_pushvalue(L, 1);
+  if (keep) lua_setfield(L, 2, "kept");
   lua_settop(L, 1);
   return 1;
+}
+
+// The message handler below every task: keeps the traceback of where the error was raised.
+int task_traceback(lua_State *L) {
+  lua_settop(L, 1);
+  return traceback(L, false);
+}
+
+// The message handler of calls that raise the error again when they are done.
+int task_keep_traceback(lua_State *L) {
+  lua_settop(L, 1);
+  return traceback(L, true);
 }
 
 static int body_done(lua_State *L, int status, lua_KContext context) {
@@ -291,9 +320,9 @@ void task_run(struct loop *loop, struct task *task) {
   loop->chain_ok = true;
   task->state = TASK_RUNNING;
   lua_State *co = task->co;
+  if (task->hard && !gil_extra(co)->parked) gil_wants_look = 1; // what waited raises by itself
   gil_extra(co)->parked = 0;
   gil_running = co;
-  if (task->hard) gil_wants_look = 1;
   if (gil_wanted()) gil_arm(co);
   int status = lua_resume(co, loop->base, given, &values);
   gil_running = NULL;
@@ -337,9 +366,29 @@ static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
   return lua_yieldk(L, 0, (lua_KContext)task, k);
 }
 
-// Raises one of the cancel requests of a task that is not shielded.
+static bool cancelled(const struct task *task) {
+  return task->cancels && (task->shields == 0 || task->hard);
+}
+
+// Whether the task's blocking calls are to raise: by a cancel, or a deadline it is in.
+bool task_interrupted(const struct task *task) {
+  return cancelled(task) || (task->deadlines && deadline_due(task));
+}
+
+// The error is kept under the deadline's address, so that it is known again as its own.
+static void raise_deadline(lua_State *L, struct deadline *deadline) {
+  deadline->raised = true;
+  task_push_cancelled(L, "timeout", NULL);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
+  lua_error(L);
+}
+
+// Raises what interrupts the task: one of its cancel requests, else the outermost deadline that is
+// due. A task that is stopped for good is stopped again when its clean-up has had its budget.
 void task_raise_pending(lua_State *L, struct task *task) {
   task->wake = 0;
+  if (!cancelled(task)) raise_deadline(L, deadline_due(task));
   if (task->hard)
     gil_budget(L);
   else
@@ -355,8 +404,6 @@ void task_raise_pending(lua_State *L, struct task *task) {
 // The same from a hook, in a task that does not wait.
 void task_raise_now(lua_State *L, struct task *task) { task_raise_pending(L, task); }
 
-static bool cancelled(const struct task *task) { return task->cancels && task->shields == 0; }
-
 static void stop_waiting(struct task *task) {
   timer_stop(&task->loop->timers, &task->timer);
   if (task->self.record && task->op->leave) task->op->leave(task->object, &task->self);
@@ -370,7 +417,7 @@ static int woken(lua_State *L, int status, lua_KContext context) {
   (void)status;
   bool time = task->wake & WAKE_TIME;
   const struct loop_op *op = task->op;
-  if (cancelled(task)) {
+  if (task_interrupted(task)) {
     stop_waiting(task);
     task_raise_pending(L, task);
   }
@@ -393,13 +440,13 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   ask->task = task ? task->id : 0;
   ask->enlist = false;
   ask->record = 0;
-  if (task && cancelled(task) && loop_may_block(L)) task_raise_pending(L, task);
+  if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
   if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
   if (timeout == 0) return op->finish(L, object, ask, false);
   check_may_block(L, op->name);
   ask->ticket = task->ticket;
   ask->enlist = true;
-  ask->timed = timeout > 0;
+  ask->timed = timeout > 0 || task->deadlines;
   task->self = *ask;
   task->op = op;
   task->object = object;
@@ -426,7 +473,7 @@ static const struct loop_op sleep_op = {.name = "sleep", .finish = slept};
 static int yield_done(lua_State *L, int status, lua_KContext context) {
   struct task *task = (struct task *)context;
   (void)status;
-  if (cancelled(task)) task_raise_pending(L, task);
+  if (task_interrupted(task)) task_raise_pending(L, task);
   return 0;
 }
 
@@ -435,7 +482,7 @@ static int yield_done(lua_State *L, int status, lua_KContext context) {
 int loop_yield(lua_State *L, lua_KFunction k) {
   check_may_block(L, "yield");
   struct task *task = loop_self->current;
-  if (cancelled(task)) task_raise_pending(L, task);
+  if (task_interrupted(task)) task_raise_pending(L, task);
   int result = 0;
   loop_ready(task->loop, task);
   task->state = TASK_READY;
@@ -460,7 +507,7 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   struct loop *loop = loop_self;
   check_may_block(L, "wait");
   struct task *task = loop->current;
-  if (cancelled(task)) task_raise_pending(L, task);
+  if (task_interrupted(task)) task_raise_pending(L, task);
   if (loop->fd_count == loop->fd_cap) {
     uint32_t cap = loop->fd_cap ? loop->fd_cap * 2 : 8;
     struct pollfd *fds = realloc(loop->fds, (cap + 1) * sizeof *fds);
@@ -510,8 +557,7 @@ bool task_cancel(struct task *task, const char *reason, bool hard) {
   if (task->cancels < UINT16_MAX) task->cancels++;
   task->reason = reason;
   if (hard) task->hard = true;
-  if (task->state == TASK_PARKED && (task->shields == 0 || hard)) {
-    if (hard) task->shields = 0;
+  if (task->state == TASK_PARKED && cancelled(task)) {
     task->wake |= WAKE_CANCEL;
     loop_ready(task->loop, task);
   }

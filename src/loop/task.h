@@ -16,12 +16,13 @@ void task_run(struct loop *loop, struct task *task);
 bool task_cancel(struct task *task, const char *reason, bool hard);
 void task_push_cancelled(lua_State *L, const char *reason, const char *by);
 bool task_is_cancelled(lua_State *L, int arg);
-void task_raise_now(lua_State *L, struct task *task);
+bool task_interrupted(const struct task *task);
 void task_raise_pending(lua_State *L, struct task *task);
 void task_push(lua_State *L, struct loop *loop, struct task *task);
 void task_push_name(lua_State *L, int handle);
 void task_describe(struct loop *loop);
 int task_traceback(lua_State *L);
+int task_keep_traceback(lua_State *L);
 void task_drop_all(struct loop *loop);
 
 bool loop_may_block(lua_State *L);

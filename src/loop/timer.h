@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 struct timer {
-  uint32_t place; // in the heap, from 1; 0: not running
+  uint32_t place;   // in the heap, from 1; 0: not running
+  bool of_deadline; // a member of a deadline, else of a task
 };
 
 // An entry keeps the deadline beside the pointer, so that sifting touches no other memory.

@@ -72,7 +72,7 @@ static void look(lua_State *L) {
     task->reason = "interrupted";
     task_cancel(task, "interrupted", false);
   }
-  if (task->hard || (interrupted && task->cancels && !task->shields)) task_raise_now(L, task);
+  if (task->hard || (interrupted && task->cancels && !task->shields)) task_raise_pending(L, task);
 }
 
 // What every process of the program does first.

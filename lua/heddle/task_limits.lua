@@ -1,0 +1,56 @@
+-- Limits on a stretch of a task's run: task.timeout and task.shield.
+local deadline = require "heddle.native.deadline"
+
+local limits = {}
+
+
+local function misuse(code, text, ...)
+  error(text:format(...) .. " [" .. code .. "]", 3)
+end
+
+
+local function check_function(name, fn)
+  if type(fn) ~= "function" then
+    misuse("bad-argument", "%s: fn: a function expected, got %s", name, type(fn))
+  end
+end
+
+
+local function finish(limit, ok, ...)
+  if ok then return ... end
+  local err = ...
+  if limit:raised(err) then return nil, "timeout" end
+  error(err, 0)
+end
+
+
+---Calls `fn` and cancels it where it waits when the time is up. Its clean-up is waited for; an
+---error from there wins, and so does a value that `fn` returns all the same.
+---@param seconds? number nil: no limit; 0: the first wait fails
+---@param fn function
+---@param ... any
+---@return any ... its results, or nil, "timeout"
+function limits.timeout(seconds, fn, ...)
+  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
+    misuse("bad-time", "task.timeout: s: a number of seconds >= 0 expected, got %s",
+      tostring(seconds))
+  end
+  check_function("task.timeout", fn)
+  if seconds == nil then return fn(...) end
+  local limit <close> = deadline.begin(seconds)
+  return finish(limit, xpcall(fn, deadline.keep_traceback, ...))
+end
+
+
+---Calls `fn`; what cancels the task from outside waits until it has ended.
+---@param fn function
+---@param ... any
+---@return any ... its results
+function limits.shield(fn, ...)
+  check_function("task.shield", fn)
+  local _ <close> = deadline.shield()
+  return fn(...)
+end
+
+
+return limits
