@@ -816,6 +816,8 @@ static void open_handles(lua_State *L) {
   object_open(L, SYNC_WORKER, methods);
   luaL_getmetatable(L, "heddle.worker");
   lua_getfield(L, -1, "methods");
+  lua_pushnil(L);
+  lua_setfield(L, -2, "name"); // a handle's own
   lua_pushcclosure(L, m_index, 1);
   lua_setfield(L, -2, "__index");
   lua_pushnil(L);
