@@ -3,6 +3,7 @@
 package.path = "bench/?.lua;" .. package.path
 local works = require "works"
 local program = require "program"
+local quiet = require "quiet"
 local report = require "report"
 
 local settings = { rounds = 5, reps = 1, seconds = 0.5, jobs = 20, limit = 60 }
@@ -41,6 +42,7 @@ end
 -- One start; after two failures a program is left out.
 local function measure(entry, round, work)
   if entry.known or entry.failures >= 2 or not program.available(entry.program) then return end
+  quiet.wait()
   local value, variant = program.start(entry, work, settings)
   if value then
     entry.values[round], entry.variant = value, variant
@@ -92,6 +94,9 @@ local flags = {
   rounds = function(value)
     settings.rounds = math.tointeger(tonumber(value)) or 0
     if settings.rounds < 1 then fail("--rounds: a whole number >= 1 expected, got %s", value) end
+  end,
+  wait = function(value)
+    quiet.patience = tonumber(value) or fail("--wait: seconds expected, got %s", value)
   end,
   peers = function(value)
     settings.peers = {}
