@@ -7,7 +7,11 @@ local GRACE = 2 -- seconds that daemons get to clean up
 
 
 local function stop(handle)
-  if worker.model_of(handle) == "process" then handle:kill() else handle:cancel { hard = true } end
+  if worker.model_of(handle) ~= "process" then
+    handle:cancel { hard = true }
+  elseif handle:kill() then
+    handle:traceback() -- asked for: this death is no failure to report
+  end
 end
 
 

@@ -67,6 +67,8 @@ _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   uint64_t at = program_process(slot)->worker;
   if (!sync_is_object(at)) _exit(1);
   struct worker *w = arena_at(at);
+  w->pid = getpid();
+  if (w->hard) kill(getpid(), (int)w->hard);
   limit(RLIMIT_AS, w->memory ? w->memory + ARENA_SIZE : 0);
   limit(RLIMIT_CPU, w->cpu);
   loop->model = MODEL_PROCESS;

@@ -24,9 +24,9 @@ struct worker {
   _Atomic uint32_t outcome; // enum worker_outcome, set before it ends
   _Atomic uint32_t seat;    // its own thread's seat + 1 while it lives
   _Atomic uint32_t cancels; // requests made so far
-  _Atomic uint32_t hard;    // one of them was for good
+  _Atomic uint32_t hard;    // one was for good; a process not yet begun: the signal it ends with
   uint32_t process;         // a process: its slot + 1
-  int32_t pid;
+  _Atomic int32_t pid;
   int32_t exit_code; // a process: as h:exitcode()
   uint32_t id, number, order;
   uint32_t starter;           // slot of the process that started it

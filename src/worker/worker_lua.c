@@ -461,10 +461,11 @@ static int m_alive(lua_State *L) {
   return 1;
 }
 
-static bool kill_process(const struct worker *w, int signal) {
+// Sends a signal to a worker's process; one that is still being started begins with it.
+static bool kill_process(struct worker *w, int signal) {
   if (w->ended || w->process == 0) return false;
-  int pid = program_process(w->process - 1)->pid;
-  return pid > 0 && kill(pid, signal) == 0;
+  if (w->pid == 0) w->hard = (uint32_t)signal;
+  return w->pid == 0 || kill(w->pid, signal) == 0;
 }
 
 // h:cancel([{hard=true}]) -> whether the request was taken
