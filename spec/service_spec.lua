@@ -164,6 +164,29 @@ describe("heddle.service", function()
     assert.equal("", r.err)
   end)
 
+  helper.each_model("stops its workers when its own task is cancelled", function(_, model)
+    local heddle, task = require "heddle", require "heddle.task"
+    local runner = task.start(function()
+      run { model = model, jobs = { { size = 1 }, { size = 1 }, { size = 1 }, { size = 1 } } }
+    end)
+    heddle.sleep(0.05)
+    runner:cancel()
+    assert.is_true(runner:join(5 * helper.slack))
+    assert.equal("cancelled", runner:status())
+  end)
+
+  helper.each_model("runs inside a worker of any model", function(module)
+    for _, inner in ipairs(helper.models) do
+      local done = module.start(function(name, jobs)
+        local made = require("heddle.service").new {
+          model = name, jobs = jobs, workers = 2, quiet = true,
+        }
+        return made:run():totals().done
+      end, inner, small_jobs(3)):result()
+      assert.equal(3, done, inner)
+    end
+  end)
+
   it("tells its progress", function()
     local seen = {}
     run {

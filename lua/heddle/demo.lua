@@ -204,7 +204,8 @@ end
 
 
 local function bold(args, text)
-  if args.no_color or os.getenv "NO_COLOR" or not isatty(1) then return text end
+  local plain = args.no_color or (os.getenv "NO_COLOR" or "") ~= ""
+  if plain or not isatty(1) then return text end
   return "\27[1m" .. text .. "\27[0m"
 end
 
