@@ -16,6 +16,7 @@ enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
 
 static volatile sig_atomic_t interrupts, interrupts_seen;
 static const int64_t PATIENCE = 1000000000;
+static const int64_t SAME_INTERRUPT = 250000000;
 
 // Kills every other process of the program, if this is the root.
 void worker_kill_all(void) {
@@ -25,9 +26,14 @@ void worker_kill_all(void) {
   }
 }
 
-// The first Ctrl-C asks the main task to stop, the second ends the program at once.
+// The first Ctrl-C asks the main task to stop, the second ends the program at once. What comes
+// within a quarter of a second is the same one: a terminal's group and a supervisor may both send
+// it.
 static void on_interrupt(int signal) {
+  static volatile int64_t first;
   (void)signal;
+  if (interrupts > 0 && clock_now() - first < SAME_INTERRUPT) return;
+  first = clock_now();
   if (interrupts++ >= 1) {
     worker_kill_all();
     _exit(STATUS_INTERRUPTED);
