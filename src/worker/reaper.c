@@ -31,13 +31,17 @@ static uint32_t seat = UINT32_MAX;
 // burial
 // ----------------------------------------------------------------------------------------------------
 
-static void end_worker(uint32_t slot, int status) {
+// Ends the worker of a process. Returns whether the process was cut off: it had not left an
+// outcome.
+static bool end_worker(uint32_t slot, int status) {
   uint64_t at = program_process(slot)->worker;
-  if (!sync_is_object(at)) return;
+  if (!sync_is_object(at)) return true;
   struct worker *w = arena_at(at);
+  bool cut_off = w->outcome == OUTCOME_NONE || status < 0;
   w->exit_code = status;
   worker_finish(w, status == 0 ? OUTCOME_DONE
                                : OUTCOME_DIED); // os.exit(0) is a good end without results
+  return cut_off;
 }
 
 static void take_over_children(uint32_t dead) {
@@ -86,12 +90,12 @@ void reaper_bury(uint32_t slot, int status) {
   kill_workers_of(slot);
   take_over_children(slot);
   forget_forkserver(slot);
-  end_worker(slot, status);
+  bool cut_off = end_worker(slot, status);
   program_bury_seats(slot);
   atomic_fetch_sub(&arena->processes, 1);
   program_process_free(slot);
   if (inside) ask_all_to_rescan();
-  program_ring_all();
+  if (cut_off) program_ring_all(); // it may have died about to ring
   program_forget_bells();
   deadlock_check();
 }
