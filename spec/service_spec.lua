@@ -5,6 +5,8 @@ local service = require "heddle.service"
 
 local SIZE = 0.002 -- of a small job: 2,000 rounds
 
+require("heddle.thread").current() -- the main thread's handle is made when it is first asked for
+
 local function small_jobs(count)
   local jobs = {}
   for i = 1, count do jobs[i] = { size = SIZE } end
