@@ -3,6 +3,7 @@
 #include "base/futex.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -46,9 +47,22 @@ uint32_t program_process_alloc(uint32_t parent) {
     p->status = 0;
     p->worker = 0;
     p->orphan = 0;
+    p->doomed = 0;
+    p->lasting = (uint32_t)(getpid() == (pid_t)syscall(SYS_gettid));
+    guard_step();
+    p->orphan = 0;
     return i;
   }
   return UINT32_MAX;
+}
+
+// Sends a signal to a process that was started; one that has no pid yet gets it when it has.
+// Returns false when it does not exist any more.
+bool program_signal(uint32_t slot, int signal) {
+  struct program_process *p = program_process(slot);
+  p->doomed = signal; // before the pid is read: who sets that looks here afterwards
+  pid_t pid = p->pid;
+  return pid == 0 || kill(pid, signal) == 0;
 }
 
 // Gives a slot back: the process never came to be, or was buried.
@@ -101,11 +115,12 @@ static _Thread_local struct {
 // generation lasts.
 static int foreign_bell(uint32_t index, const struct program_seat *seat) {
   unsigned k = index % KEPT;
+  uint32_t used = seat->used;
+  if (used == 0) return -1; // just buried
   if (kept[k].fd > 0 && kept[k].seat == index && kept[k].generation == seat->generation)
     return kept[k].fd - 1;
   char path[64];
-  snprintf(path, sizeof path, "/proc/%d/fd/%d", program_process(seat->used - 1)->pid,
-           seat->bell_fd);
+  snprintf(path, sizeof path, "/proc/%d/fd/%d", program_process(used - 1)->pid, seat->bell_fd);
   if (kept[k].fd > 0) close(kept[k].fd - 1);
   int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
   kept[k].fd = fd + 1;
@@ -135,7 +150,9 @@ void program_ring(uint32_t index) {
   if (bell == BELL_AWAKE) return;
   // counted before the exchange: who looks for a deadlock reads the count before and after
   if (bell & BELL_HOPELESS) atomic_fetch_add(&arena->wakes, 1);
+  guard_step();
   bell = atomic_exchange(&seat->bell, BELL_AWAKE);
+  guard_step();
   if (bell & BELL_ASLEEP) futex_wake(&seat->bell, 1);
   if (bell & BELL_POLLING) ring_pipe(index, seat);
 }

@@ -8,15 +8,19 @@
 
 enum process_state { PROCESS_FREE, PROCESS_STARTING, PROCESS_LIVE, PROCESS_DEAD };
 
+#define PROGRAM_REQUESTED                                                                          \
+  UINT32_MAX // as a parent: the fork server that takes the request will be it
+
 struct program_process {
   _Atomic uint32_t state;
-  uint32_t parent; // slot of the process that must reap it
+  _Atomic uint32_t parent; // slot of the process that must reap it
   _Atomic int32_t pid;
-  _Atomic int32_t status;   // meaningful when dead: exit status, or minus the signal's number
-  _Atomic uint64_t worker;  // the shared object that stands for it, 0: none
-  _Atomic uint32_t request; // link in the fork server's list of requests: slot + 1
-  _Atomic uint32_t orphan;  // its parent died: the root has yet to look after it
-  uint32_t order;           // how many workers were started before it
+  _Atomic int32_t status;  // meaningful when dead: exit status, or minus the signal's number
+  _Atomic uint64_t worker; // the shared object that stands for it, 0: none
+  _Atomic int64_t orphan;  // when its parent died; the root has yet to look after it. 0: no
+  _Atomic int32_t doomed;  // the last signal sent to it, also one sent before it had a pid
+  uint32_t lasting;        // its parent's thread that starts it ends only with the whole parent
+  uint32_t order;          // how many workers were started before it
   char name[32];
 };
 
@@ -53,6 +57,7 @@ extern uint32_t program_slot;                     // this process's
 uint32_t program_process_alloc(uint32_t parent);
 void program_process_free(uint32_t slot);
 struct program_process *program_process(uint32_t slot);
+bool program_signal(uint32_t slot, int signal);
 
 uint32_t program_seat_alloc(uint32_t process, uint32_t flags);
 void program_seat_free(uint32_t seat);

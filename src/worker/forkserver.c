@@ -13,18 +13,14 @@ enum { EXIT_NOT_STARTED = 1 };
 // The server's slot + 1 while it lives.
 static bool have_server(void) { return arena->forkserver != 0; }
 
-// Puts the slot on the list of requests.
-static void request(uint32_t slot) {
-  uint64_t newest = arena->fork_request;
-  do {
-    program_process(slot)->request = (uint32_t)newest;
-  } while (!atomic_compare_exchange_weak(&arena->fork_request, &newest, slot + 1));
-}
-
 // Asks the fork server for a process. Returns 0 (the pid comes later).
 int process_forkserver(uint32_t slot, uint32_t seat) {
   (void)seat;
-  request(slot);
+  guard_step();
+  program_process(slot)->parent = PROGRAM_REQUESTED;
+  guard_step();
+  arena->fork_request = 1;
+  guard_step();
   if (have_server())
     program_ring_process(arena->forkserver - 1);
   else
@@ -43,7 +39,7 @@ static void fork_one(struct loop *loop, uint32_t slot) {
   uint32_t seat = seat_of(slot);
   struct program_process *p = program_process(slot);
   sigset_t all, old;
-  p->parent = program_slot;
+  p->lasting = 1;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &old);
   pid_t pid = fork();
@@ -69,12 +65,15 @@ static void fork_one(struct loop *loop, uint32_t slot) {
   reaper_watch(slot, pid);
 }
 
+// A request is taken by becoming its parent; one whose starter died may be taken by who buries
+// that.
 static void serve_requests(struct loop *loop) {
-  uint32_t slot = (uint32_t)atomic_exchange(&arena->fork_request, 0);
-  while (slot) {
-    uint32_t next = program_process(slot - 1)->request;
-    if (program_process(slot - 1)->state == PROCESS_STARTING) fork_one(loop, slot - 1);
-    slot = next;
+  if (atomic_exchange(&arena->fork_request, 0) == 0) return;
+  for (uint32_t i = 1; i < arena->process_top; i++) {
+    struct program_process *p = program_process(i);
+    uint32_t nobody = PROGRAM_REQUESTED;
+    if (p->state != PROCESS_STARTING || p->parent != nobody) continue;
+    if (atomic_compare_exchange_strong(&p->parent, &nobody, program_slot)) fork_one(loop, i);
   }
 }
 
@@ -90,10 +89,9 @@ static _Noreturn void serve_for_ever(struct loop *loop, uint32_t seat) {
 }
 
 // Makes this process the fork server.
-_Noreturn void process_serve_forks(uint32_t slot, uint32_t seat) {
+_Noreturn void process_serve_forks(uint32_t seat) {
   struct loop *loop = worker_open_interpreter(0);
   if (!loop || !worker_open_now(loop) || !reaper_start()) _exit(1);
   atomic_fetch_sub(&arena->awake, 1); // this loop never runs
-  arena->forkserver = slot + 1;
   serve_for_ever(loop, seat);
 }

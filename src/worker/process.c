@@ -24,12 +24,22 @@ static void on_parent_death(int signal) {
   if (getppid() != parent_pid) kill(getpid(), SIGKILL);
 }
 
-static void die_with_parent(pid_t parent) {
+static void die_with_parent(pid_t parent, bool lasting) {
   struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
   parent_pid = parent;
   sigaction(SIGNAL_PARENT, &action, NULL);
-  prctl(PR_SET_PDEATHSIG, SIGNAL_PARENT);
-  if (getppid() != parent) _exit(1);
+  prctl(PR_SET_PDEATHSIG, lasting ? SIGKILL : SIGNAL_PARENT);
+}
+
+// The slot may be another's by now if the parent died long ago. The root, which looks after
+// orphans, needs the pid.
+static void check_parent(struct program_process *p, pid_t parent) {
+  bool orphan = getppid() != parent;
+  if (orphan && !p->orphan) _exit(1);
+  p->pid = getpid();
+  guard_step();
+  if (orphan) _exit(1);
+  if (p->doomed) kill(getpid(), p->doomed);
 }
 
 static void ignored(int signal) { (void)signal; }
@@ -46,8 +56,8 @@ static void leave_interrupts_to_root(void) {
 void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent) {
   struct program_process *p = program_process(slot);
   program_slot = slot;
-  p->pid = getpid();
-  die_with_parent((pid_t)parent);
+  die_with_parent((pid_t)parent, p->lasting);
+  check_parent(p, (pid_t)parent);
   leave_interrupts_to_root();
   program_seat_sit(seat);
   p->state = PROCESS_LIVE;

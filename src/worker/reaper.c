@@ -4,6 +4,8 @@
 // process whose parent died is taken over by the root, which is the subreaper of the program.
 #include "worker/worker.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,8 +22,9 @@
 #define P_PIDFD 3
 #endif
 
-enum { STACK = 128 * 1024, EVENTS = 32 };
+enum { STACK = 128 * 1024, EVENTS = 32, EXIT_NOT_STARTED = 1 };
 #define BELL UINT64_MAX
+static const int64_t UNBORN = 5000000000; // ns that an orphan gets to tell its pid
 
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static int poller = -1;
@@ -31,6 +34,7 @@ static uint32_t seat = UINT32_MAX;
 // burial
 // ----------------------------------------------------------------------------------------------------
 
+<<<<<<< Updated upstream
 // Ends the worker of a process. Returns whether the process was cut off: it had not left an
 // outcome.
 static bool end_worker(uint32_t slot, int status) {
@@ -42,26 +46,58 @@ static bool end_worker(uint32_t slot, int status) {
   worker_finish(w, status == 0 ? OUTCOME_DONE
                                : OUTCOME_DIED); // os.exit(0) is a good end without results
   return cut_off;
+=======
+static struct worker *worker_of(uint32_t slot) {
+  uint64_t at = program_process(slot)->worker;
+  if (!sync_is_object(at)) return NULL;
+  struct worker *w = arena_at(at);
+  return w->head.kind == SYNC_WORKER ? w : NULL;
+>>>>>>> Stashed changes
 }
 
-static void take_over_children(uint32_t dead) {
+// A process that called os.exit(0) had a good end, without results. What one that was cut off in
+// the middle of leaving its results has left is not looked at.
+static void end_worker(struct worker *w, int status) {
+  uint32_t none = OUTCOME_NONE;
+  if (w->ended) return;
+  w->exit_code = status;
+  guard_step();
+  if (status == 0)
+    atomic_compare_exchange_strong(&w->outcome, &none, OUTCOME_DONE);
+  else if (atomic_compare_exchange_strong(&w->outcome, &none, OUTCOME_DIED))
+    worker_drop_message(&w->end, w->end_size);
+  guard_step();
+  worker_finish(w, OUTCOME_DIED);
+}
+
+// The root looks after them from now on.
+static void give_children_away(uint32_t dead) {
   bool orphans = false;
   for (uint32_t i = 1; i < arena->process_top; i++) {
     struct program_process *p = program_process(i);
     if (p->state == PROCESS_FREE || p->parent != dead) continue;
-    if (p->pid) kill(p->pid, SIGKILL);
+    if (p->state != PROCESS_DEAD) program_signal(i, SIGKILL);
+    p->orphan = clock_now();
+    guard_step();
     p->parent = 0;
-    p->orphan = 1;
+    guard_step();
     orphans = true;
   }
   if (orphans) program_ask(arena->reaper_seat, ATTENTION_WORKER);
 }
 
-static void kill_workers_of(uint32_t starter) {
+// Those that it had the fork server start. A request not yet served is taken back.
+static void end_workers_of(uint32_t starter) {
   for (uint32_t i = 1; i < arena->process_top; i++) {
+    uint32_t requested = PROGRAM_REQUESTED;
     struct program_process *p = program_process(i);
-    if (p->state != PROCESS_LIVE || !sync_is_object(p->worker)) continue;
-    if (((struct worker *)arena_at(p->worker))->starter == starter && p->pid) kill(p->pid, SIGKILL);
+    if (p->state != PROCESS_LIVE && p->state != PROCESS_STARTING) continue;
+    const struct worker *w = worker_of(i);
+    if (!w || w->starter != starter) continue;
+    if (atomic_compare_exchange_strong(&p->parent, &requested, program_slot))
+      reaper_bury(i, -SIGKILL);
+    else
+      program_signal(i, SIGKILL);
   }
 }
 
@@ -71,70 +107,140 @@ static void ask_all_to_rescan(void) {
       program_ask(i, ATTENTION_RESCAN);
 }
 
+// Another fork server is started for the requests that are left.
 static void forget_forkserver(uint32_t slot) {
   uint32_t server = slot + 1;
   if (!atomic_compare_exchange_strong(&arena->forkserver, &server, 0)) return;
-  for (uint32_t i = 1; i < arena->process_top; i++)
-    if (program_process(i)->state == PROCESS_STARTING && program_process(i)->pid == 0)
-      end_worker(i, -SIGKILL);
+  guard_step();
+  arena->fork_request = 1;
+  for (uint32_t i = 1; i < arena->process_top; i++) {
+    const struct program_process *p = program_process(i);
+    if (p->state != PROCESS_STARTING || p->parent != PROGRAM_REQUESTED) continue;
+    reaper_ask_forkserver();
+    return;
+  }
 }
 
-// Everything that the death of the process in `slot` means for the rest. May be done again after
-// being cut off.
-void reaper_bury(uint32_t slot, int status) {
+static void clear(uint32_t slot, struct worker *w) {
   struct program_process *p = program_process(slot);
+  uint32_t dead = PROCESS_DEAD;
+  program_bury_seats(slot);
+  guard_step();
+  p->worker = 0;
+  guard_step();
+  if (w) sync_release(&w->head);
+  guard_step();
+  if (atomic_compare_exchange_strong(&p->state, &dead, PROCESS_FREE))
+    atomic_fetch_sub(&arena->processes, 1);
+}
+
+static void reap(int pidfd) {
+  siginfo_t info;
+  if (pidfd < 0) return;
+  waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+  close(pidfd);
+}
+
+// May be done again by another process after this one was cut off in the middle.
+static void bury(uint32_t slot, int status, int pidfd) {
+  struct program_process *p = program_process(slot);
+  struct worker *w = worker_of(slot);
   p->status = status;
   p->state = PROCESS_DEAD;
+  guard_step();
+  if (w) sync_retain(&w->head); // the dead one's own go in a moment
+  guard_step();
   program_bury_guards(slot);
+  guard_step();
   bool inside = sync_bury_process(slot);
-  kill_workers_of(slot);
-  take_over_children(slot);
+  end_workers_of(slot);
+  give_children_away(slot);
   forget_forkserver(slot);
+<<<<<<< Updated upstream
   bool cut_off = end_worker(slot, status);
   program_bury_seats(slot);
   atomic_fetch_sub(&arena->processes, 1);
   program_process_free(slot);
   if (inside) ask_all_to_rescan();
   if (cut_off) program_ring_all(); // it may have died about to ring
+=======
+  reap(pidfd);
+  if (w) end_worker(w, status);
+  if (inside) ask_all_to_rescan();
+  program_ring_all();
+  clear(slot, w);
+>>>>>>> Stashed changes
   program_forget_bells();
   deadlock_check();
 }
+
+// Everything that the death of the process in `slot` means for the rest.
+void reaper_bury(uint32_t slot, int status) { bury(slot, status, -1); }
 
 static int exit_status(const siginfo_t *info) {
   return info->si_code == CLD_EXITED ? info->si_status : -info->si_status;
 }
 
-static void reap(uint32_t slot, int pidfd) {
+// It stays a zombie until its pid is no use to anybody any more.
+static void lay_to_rest(uint32_t slot, int pidfd) {
   siginfo_t info = {0};
-  if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0)
+  if (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
     info.si_status = SIGKILL;
-  close(pidfd);
-  reaper_bury(slot, exit_status(&info));
+  bury(slot, exit_status(&info), pidfd);
 }
 
 // the thread
 // ------------------------------------------------------------------------------------------------
 
-static void watch_orphans(void) {
+// Looks after the processes whose parent has died. One that has no pid was about to be born and
+// tells it now, or never was. Returns after how many milliseconds to look again, -1: not.
+static int watch_orphans(void) {
+  bool unborn = false;
   for (uint32_t i = 1; program_slot == 0 && i < arena->process_top; i++) {
     struct program_process *p = program_process(i);
-    if (p->state == PROCESS_FREE || !p->orphan || p->pid == 0) continue;
-    p->orphan = 0;
-    reaper_watch(i, p->pid);
+    if (p->state == PROCESS_FREE || !p->orphan) continue;
+    if (p->pid) {
+      p->orphan = 0;
+      reaper_watch(i, p->pid);
+    } else if (clock_now() - p->orphan > UNBORN) {
+      reaper_bury(i, -SIGKILL);
+    } else {
+      unborn = true;
+    }
+  }
+  return unborn ? 20 : -1;
+}
+
+static bool start_server_in(uint32_t slot) {
+  uint32_t server_seat = program_seat_alloc(slot, SEAT_NO_LOOP);
+  struct program_process *p = program_process(slot);
+  int pid;
+  strcpy(p->name, "forkserver");
+  p->lasting = 1; // this thread ends with the process
+  arena->forkserver = slot + 1;
+  atomic_fetch_add(&arena->processes, 1);
+  if (server_seat == UINT32_MAX || !process_start_image("forkserver", slot, server_seat, &pid))
+    return false;
+  p->pid = pid;
+  reaper_watch(slot, pid);
+  return true;
+}
+
+static void refuse_requests(void) {
+  for (uint32_t i = 1; i < arena->process_top; i++) {
+    uint32_t requested = PROGRAM_REQUESTED;
+    if (program_process(i)->state != PROCESS_STARTING) continue;
+    if (atomic_compare_exchange_strong(&program_process(i)->parent, &requested, program_slot))
+      reaper_bury(i, EXIT_NOT_STARTED);
   }
 }
 
 static void start_forkserver(void) {
   if (arena->forkserver || program_slot != 0) return;
   uint32_t slot = program_process_alloc(0);
-  uint32_t server_seat = slot == UINT32_MAX ? UINT32_MAX : program_seat_alloc(slot, SEAT_NO_LOOP);
-  int pid;
-  if (server_seat == UINT32_MAX) return;
-  strcpy(program_process(slot)->name, "forkserver");
-  atomic_fetch_add(&arena->processes, 1);
-  if (!process_start_image("forkserver", slot, server_seat, &pid)) return;
-  program_process(slot)->pid = pid;
-  reaper_watch(slot, pid);
+  if (slot != UINT32_MAX && start_server_in(slot)) return;
+  refuse_requests();
+  if (slot != UINT32_MAX) reaper_bury(slot, EXIT_NOT_STARTED);
 }
 
 static void heed_bell(void) {
@@ -143,7 +249,6 @@ static void heed_bell(void) {
   }
   program_seat(seat)->bell = BELL_POLLING;
   program_seat(seat)->attention = 0;
-  watch_orphans();
   if (atomic_exchange(&arena->want_forkserver, 0)) start_forkserver();
 }
 
@@ -154,12 +259,12 @@ static void *reap_for_ever(void *argument) {
   prctl(PR_SET_NAME, "heddle-reaper");
   heed_bell();
   for (;;) {
-    int n = epoll_wait(poller, events, EVENTS, -1);
+    int n = epoll_wait(poller, events, EVENTS, watch_orphans());
     for (int i = 0; i < n; i++) {
       if (events[i].data.u64 == BELL)
         heed_bell();
       else
-        reap((uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
+        lay_to_rest((uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
     }
   }
   return NULL;
@@ -220,7 +325,8 @@ void reaper_forget(void) {
 bool reaper_watch(uint32_t slot, int pid) {
   int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (pidfd < 0) {
-    reaper_bury(slot, -SIGKILL);
+    const struct program_process *p = program_process(slot);
+    reaper_bury(slot, p->state == PROCESS_DEAD ? p->status : -SIGKILL);
     return false;
   }
   struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,

@@ -108,9 +108,15 @@ void worker_init_root(void) {
   sigaction(SIGINT, &action, NULL);
 }
 
+static bool others_live(void) {
+  for (uint32_t i = 1; i < arena->process_top; i++)
+    if (program_process(i)->state != PROCESS_FREE) return true;
+  return false;
+}
+
 static void await_processes(void) {
   int64_t limit = clock_now() + PATIENCE;
-  while (arena->processes && clock_now() < limit)
+  while (others_live() && clock_now() < limit)
     usleep(200);
 }
 

@@ -173,9 +173,11 @@ static int run_worker(lua_State *L) {
   task->main = true;
   loop->main_task = task;
   loop->worker = w;
-  int values = value_decode(L, arena_at(w->start), w->start_size);
-  arena_free(w->start);
-  w->start = 0;
+  uint64_t start = w->start;
+  w->start = 0; // first: what the message holds must not be given back twice if this process dies
+  guard_step();
+  int values = value_decode(L, arena_at(start), w->start_size);
+  arena_free(start);
   take_paths(L);
   task_begin(L, task, handle, values - 3);
   loop_run(loop, task);

@@ -50,7 +50,7 @@ int process_spawn(uint32_t slot, uint32_t seat) {
 static int run_image(const char *role, uint32_t slot, uint32_t seat, uint32_t parent) {
   worker_init_process();
   process_adopt_slot(slot, seat, parent);
-  if (strcmp(role, "forkserver") == 0) process_serve_forks(slot, seat);
+  if (strcmp(role, "forkserver") == 0) process_serve_forks(seat);
   struct loop *loop = worker_open_interpreter(0);
   if (!loop) return 1;
   process_child(loop, slot);

@@ -82,7 +82,7 @@ int process_spawn(uint32_t slot, uint32_t seat);
 int process_forkserver(uint32_t slot, uint32_t seat);
 _Noreturn void process_child(struct loop *loop, uint32_t slot);
 void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent_pid);
-_Noreturn void process_serve_forks(uint32_t slot, uint32_t seat);
+_Noreturn void process_serve_forks(uint32_t seat);
 bool process_start_image(const char *role, uint32_t slot, uint32_t seat, int *pid);
 
 // reaper.c, deadlock.c
