@@ -34,32 +34,20 @@ static uint32_t seat = UINT32_MAX;
 // burial
 // ----------------------------------------------------------------------------------------------------
 
-<<<<<<< Updated upstream
-// Ends the worker of a process. Returns whether the process was cut off: it had not left an
-// outcome.
-static bool end_worker(uint32_t slot, int status) {
-  uint64_t at = program_process(slot)->worker;
-  if (!sync_is_object(at)) return true;
-  struct worker *w = arena_at(at);
-  bool cut_off = w->outcome == OUTCOME_NONE || status < 0;
-  w->exit_code = status;
-  worker_finish(w, status == 0 ? OUTCOME_DONE
-                               : OUTCOME_DIED); // os.exit(0) is a good end without results
-  return cut_off;
-=======
 static struct worker *worker_of(uint32_t slot) {
   uint64_t at = program_process(slot)->worker;
   if (!sync_is_object(at)) return NULL;
   struct worker *w = arena_at(at);
   return w->head.kind == SYNC_WORKER ? w : NULL;
->>>>>>> Stashed changes
 }
 
 // A process that called os.exit(0) had a good end, without results. What one that was cut off in
-// the middle of leaving its results has left is not looked at.
-static void end_worker(struct worker *w, int status) {
+// the middle of leaving its results has left is not looked at. Returns whether it was cut off: it
+// had not left an outcome.
+static bool end_worker(struct worker *w, int status) {
   uint32_t none = OUTCOME_NONE;
-  if (w->ended) return;
+  bool cut_off = w->outcome == OUTCOME_NONE || status < 0;
+  if (w->ended) return true;
   w->exit_code = status;
   guard_step();
   if (status == 0)
@@ -68,6 +56,7 @@ static void end_worker(struct worker *w, int status) {
     worker_drop_message(&w->end, w->end_size);
   guard_step();
   worker_finish(w, OUTCOME_DIED);
+  return cut_off;
 }
 
 // The root looks after them from now on.
@@ -156,20 +145,11 @@ static void bury(uint32_t slot, int status, int pidfd) {
   end_workers_of(slot);
   give_children_away(slot);
   forget_forkserver(slot);
-<<<<<<< Updated upstream
-  bool cut_off = end_worker(slot, status);
-  program_bury_seats(slot);
-  atomic_fetch_sub(&arena->processes, 1);
-  program_process_free(slot);
+  reap(pidfd);
+  bool cut_off = !w || end_worker(w, status);
   if (inside) ask_all_to_rescan();
   if (cut_off) program_ring_all(); // it may have died about to ring
-=======
-  reap(pidfd);
-  if (w) end_worker(w, status);
-  if (inside) ask_all_to_rescan();
-  program_ring_all();
   clear(slot, w);
->>>>>>> Stashed changes
   program_forget_bells();
   deadlock_check();
 }
