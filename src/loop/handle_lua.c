@@ -4,7 +4,10 @@
 #include "loop/task.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { MOST_SOURCES = 4096 };
 
 static bool is_known(const char *key, const char *const *known) {
   for (; *known; known++)
@@ -69,28 +72,34 @@ bool handle_option_name(lua_State *L, const char *function) {
   return type == LUA_TSTRING;
 }
 
-// Where the running function was called: pushes the Lua function that called (or nil), returns its
-// line. Cheap: the text is made by handle_push_place when it is wanted.
-int handle_started_at(lua_State *L) {
-  lua_Debug ar;
-  if (!lua_getstack(L, 1, &ar)) {
-    lua_pushnil(L);
-    return 0;
-  }
-  lua_getinfo(L, "lf", &ar);
-  return ar.currentline;
+static uint16_t keep_source(struct interp *interp, const char *source) {
+  for (uint32_t i = interp->source_count; i-- > 0;) // the last one is the likeliest
+    if (strcmp(interp->sources[i], source) == 0) return (uint16_t)(i + 1);
+  if (interp->source_count == MOST_SOURCES) return 0;
+  char **sources = realloc(interp->sources, (interp->source_count + 1) * sizeof *sources);
+  if (!sources) return 0;
+  interp->sources = sources;
+  sources[interp->source_count] = strdup(source);
+  return sources[interp->source_count] ? (uint16_t)++interp->source_count : 0;
 }
 
-// Replaces the function on top of the stack by `file:line` (or "?").
-void handle_push_place(lua_State *L, int line) {
+// Where the running function was called: sets the line, returns a number for the file. Cheap: the
+// text is made by handle_push_place when it is wanted.
+uint16_t handle_started_at(lua_State *L, int *line) {
   lua_Debug ar;
-  if (!lua_isfunction(L, -1)) {
-    lua_pop(L, 1);
+  *line = 0;
+  if (!lua_getstack(L, 1, &ar)) return 0;
+  lua_getinfo(L, "Sl", &ar);
+  *line = ar.currentline;
+  return ar.currentline > 0 ? keep_source(loop_self->interp, ar.short_src) : 0;
+}
+
+// Pushes such a place as `file:line`, or "?".
+void handle_push_place(lua_State *L, uint16_t source, int line) {
+  if (source == 0 || !loop_self)
     lua_pushliteral(L, "?");
-    return;
-  }
-  lua_getinfo(L, ">S", &ar);
-  lua_pushfstring(L, "%s:%d", ar.short_src, line);
+  else
+    lua_pushfstring(L, "%s:%d", loop_self->interp->sources[source - 1], line);
 }
 
 // With [error][traceback or nil] on top: raises the error, a string with its traceback added.

@@ -6,12 +6,13 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 int handle_split(lua_State *L, const char *function, const char *const *known);
 bool handle_option_flag(lua_State *L, const char *function, const char *key);
 bool handle_option_name(lua_State *L, const char *function);
-int handle_started_at(lua_State *L);
-void handle_push_place(lua_State *L, int line);
+uint16_t handle_started_at(lua_State *L, int *line);
+void handle_push_place(lua_State *L, uint16_t source, int line);
 int handle_raise(lua_State *L, const char *kind);
 void handle_push_report(lua_State *L, const char *kind);
 void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,

@@ -113,5 +113,9 @@ void loop_free(struct loop *loop) {
   loop_self = NULL;
   gil_release(&interp->gil, false);
   free(loop);
-  if (last) free(interp);
+  if (!last) return;
+  while (interp->source_count > 0)
+    free(interp->sources[--interp->source_count]);
+  free(interp->sources);
+  free(interp);
 }

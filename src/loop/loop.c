@@ -37,7 +37,7 @@ void loop_enter(struct loop *loop) {
 static void forget_fd(struct loop *loop, struct task *task) {
   task->on_fd = false;
   for (uint32_t i = 0; i < loop->fd_count; i++) {
-    if (loop->fd_tickets[i] != task->ticket) continue;
+    if (loop->fd_tickets[i] != task->self.ticket) continue;
     loop->fds[i] = loop->fds[--loop->fd_count];
     loop->fd_tickets[i] = loop->fd_tickets[loop->fd_count];
     return;
@@ -118,7 +118,7 @@ void loop_take_in(struct loop *loop) {
 
 static void stop_daemons(struct loop *loop) {
   for (uint32_t i = 0; i < loop->task_cap; i++)
-    if (loop->tasks[i] && loop->tasks[i]->daemon) task_cancel(loop->tasks[i], "daemon", true);
+    if (loop->tasks[i] && loop->tasks[i]->daemon) task_cancel(loop->tasks[i], REASON_DAEMON, true);
 }
 
 static bool finished(struct loop *loop, const struct task *until) {

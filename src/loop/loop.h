@@ -20,7 +20,9 @@ struct interp {
   _Atomic int loop_count;
   uint32_t id;               // unique in the program
   size_t memory, memory_cap; // bytes in use; the cap, 0: none
-  uint32_t names[4];         // the last number of Task-n, Thread-n, Isolate-n, Process-n
+  char **sources;            // names of the files in which tasks were started
+  uint32_t source_count;
+  uint32_t names[4]; // the last number of Task-n, Thread-n, Isolate-n, Process-n
 };
 
 enum { LOOP_SPARES = 64, LOOP_FRESH = 32 };
@@ -33,6 +35,8 @@ enum task_state {
   TASK_FAILED,
   TASK_CANCELLED
 };
+// Why a task was asked to stop.
+enum task_reason { REASON_CANCEL, REASON_INTERRUPTED, REASON_DAEMON };
 enum task_wake { WAKE_KICK = 1, WAKE_TIME = 2, WAKE_CANCEL = 4 };
 
 // How to wait for one kind of thing. None of these may raise but finish.
@@ -47,33 +51,33 @@ struct loop_op {
 
 // A task, as userdata in its interpreter. Uservalue 1: first its function (with arguments: a list
 // of both), while it runs its coroutine, then the results (one value, or a list) or the error; 2: a
-// table of name, traceback, locals; 3: the function that started it.
+// table of name, traceback, locals.
 struct task {
-  lua_State *co;            // from its first slice on: until then it needs none
-  struct loop *loop;        // NULL once it has ended
-  struct task *next;        // in the ready list
-  struct task *undescribed; // link in the loop's list of those parked since it last slept
+  lua_State *co;     // from its first slice on: until then it needs none
+  struct loop *loop; // NULL once it has ended
+  struct task *next; // in the ready list
   struct park_list joiners;
-  uint32_t id, ticket, number;
-  uint32_t process; // slot of the process it was made in
+  struct deadline *deadlines; // the innermost that the task is in
+  uint32_t number;            // of its default name
+  uint16_t process;           // slot of the process it was made in
+  uint16_t source;            // where it was started: the file (see handle_started_at)
+  int32_t line;               // and the line
+  uint8_t reason;             // enum task_reason, of the last cancel
   uint8_t state, wake;
   bool listed; // in the undescribed list
   bool on_fd;  // waits for a descriptor
   bool daemon, named, internal;
-  bool asked;         // somebody has asked for its result
-  bool hard;          // is being stopped for good
-  bool main;          // the loop's own function: the thread's, isolate's or process's
-  const char *reason; // of the last cancel, NULL: "cancel"
+  bool asked; // somebody has asked for its result
+  bool hard;  // is being stopped for good
+  bool main;  // the loop's own function: the thread's, isolate's or process's
   uint16_t shields;
-  struct deadline *deadlines; // the innermost that the task is in
-  uint16_t cancels;           // requests not yet raised
-  int32_t results;            // how many; before it runs: how many arguments
-  int32_t line;               // where it was started; the function is uservalue 3
+  uint16_t cancels; // requests not yet raised
+  int32_t results;  // how many; before it runs: how many arguments
   struct timer timer;
   const struct loop_op *op; // while it waits
   void *object;
-  lua_State *parked_in; // the coroutine that waits: the task's own or a user's inside it
-  struct park_self self;
+  lua_State *parked_in;  // the coroutine that waits: the task's own or a user's inside it
+  struct park_self self; // its id and ticket always, the rest while it waits
 };
 
 struct loop {
@@ -83,7 +87,8 @@ struct loop {
   uint32_t seat;
   struct task *ready_first, *ready_last;
   struct task *current;
-  struct task *undescribed;
+  uint32_t *undescribed; // tickets of tasks parked since it last slept
+  uint32_t undescribed_count, undescribed_cap;
   struct timers timers;
   struct task **tasks;          // by ticket; NULL: free
   uint32_t task_cap, task_free; // first free ticket to look at

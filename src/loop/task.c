@@ -30,6 +30,8 @@ static bool grow_tickets(struct loop *loop) {
   return true;
 }
 
+static const char *const reasons[] = {"cancel", "interrupted", "daemon"};
+
 static bool take_ticket(struct loop *loop, struct task *task) {
   if (loop->live == loop->task_cap && !grow_tickets(loop)) return false;
   uint32_t i = loop->task_free;
@@ -37,18 +39,18 @@ static bool take_ticket(struct loop *loop, struct task *task) {
     i = i + 1 == loop->task_cap ? 0 : i + 1;
   loop->tasks[i] = task;
   loop->task_free = i + 1 == loop->task_cap ? 0 : i + 1;
-  task->ticket = i;
+  task->self.ticket = i;
   loop->live++;
   return true;
 }
 
 // A new task of the loop, not begun: pushes its handle.
 struct task *task_new(lua_State *L, struct loop *loop) {
-  struct task *task = lua_newuserdatauv(L, sizeof *task, 3);
+  struct task *task = lua_newuserdatauv(L, sizeof *task, 2);
   memset(task, 0, sizeof *task);
   task->loop = loop;
-  task->id = atomic_fetch_add_explicit(&arena->next_id, 1, memory_order_relaxed);
-  task->process = program_slot;
+  task->self.task = atomic_fetch_add_explicit(&arena->next_id, 1, memory_order_relaxed);
+  task->process = (uint16_t)program_slot;
   luaL_setmetatable(L, TASK_META);
   return task;
 }
@@ -74,7 +76,7 @@ bool task_ended(const struct task *task) { return task->state >= TASK_DONE; }
 // Pushes the handle of a live task of this interpreter.
 void task_push(lua_State *L, struct loop *loop, struct task *task) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
-  lua_rawgeti(L, -1, task->ticket + 1);
+  lua_rawgeti(L, -1, task->self.ticket + 1);
   lua_replace(L, -2);
 }
 
@@ -98,9 +100,9 @@ void task_push_name(lua_State *L, int handle) {
 static void drop_ticket(lua_State *L, struct loop *loop, struct task *task) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
   lua_pushnil(L);
-  lua_rawseti(L, -2, task->ticket + 1);
+  lua_rawseti(L, -2, task->self.ticket + 1);
   lua_pop(L, 1);
-  loop->tasks[task->ticket] = NULL;
+  loop->tasks[task->self.ticket] = NULL;
   loop->live--;
   if (task->daemon) loop->daemons--;
 }
@@ -117,15 +119,6 @@ static void keep_results(lua_State *L, struct task *task, int handle, int count)
       lua_rawseti(L, -i - 1, i);
   }
   lua_setiuservalue(L, handle, 1);
-}
-
-static void unlink_undescribed(struct loop *loop, struct task *task) {
-  if (!task->listed) return;
-  struct task **link = &loop->undescribed;
-  while (*link != task)
-    link = &(*link)->undescribed;
-  *link = task->undescribed;
-  task->listed = false;
 }
 
 // From now on the handle's end is noticed: an error that nobody asked for is reported then.
@@ -150,7 +143,6 @@ static void end_task(struct loop *loop, struct task *task, int state, lua_State 
   task->co = NULL;
   timer_stop(&loop->timers, &task->timer);
   deadline_end_all(task);
-  unlink_undescribed(loop, task);
   drop_ticket(L, loop, task);
   task->state = (uint8_t)state;
   task->loop = NULL;
@@ -238,7 +230,7 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
   if (!take_ticket(loop, task)) luaL_error(L, "not enough memory");
   lua_pushvalue(L, handle);
-  lua_rawseti(L, -2, task->ticket + 1);
+  lua_rawseti(L, -2, task->self.ticket + 1);
   lua_pop(L, 1);
   if (task->daemon) loop->daemons++;
   loop_ready(loop, task);
@@ -397,7 +389,7 @@ void task_raise_pending(lua_State *L, struct task *task) {
   const char *by = NULL;
   if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
     by = lua_tostring(L, -1);
-  task_push_cancelled(L, task->reason ? task->reason : "cancel", by);
+  task_push_cancelled(L, reasons[task->reason], by);
   lua_error(L);
 }
 
@@ -430,6 +422,33 @@ static int woken(lua_State *L, int status, lua_KContext context) {
   return op->finish(L, task->object, &task->self, got);
 }
 
+// Keeps only those that still wait to be described.
+static void compact_undescribed(struct loop *loop) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
+    const struct task *task = loop->tasks[loop->undescribed[i]];
+    if (task && task->listed) loop->undescribed[kept++] = loop->undescribed[i];
+  }
+  loop->undescribed_count = kept;
+}
+
+// Notes that a task waits, to be described when the loop goes to sleep. Without memory reports say
+// less.
+static void note_undescribed(struct loop *loop, struct task *task) {
+  if (loop->undescribed_count == loop->undescribed_cap) {
+    compact_undescribed(loop);
+    if (loop->undescribed_count >= loop->undescribed_cap / 2) {
+      uint32_t cap = loop->undescribed_cap ? loop->undescribed_cap * 2 : FIRST_TICKETS;
+      uint32_t *tickets = realloc(loop->undescribed, cap * sizeof *tickets);
+      if (!tickets) return;
+      loop->undescribed = tickets;
+      loop->undescribed_cap = cap;
+    }
+  }
+  loop->undescribed[loop->undescribed_count++] = task->self.ticket;
+  task->listed = true;
+}
+
 // Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries
 // at once, then stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only
 // tries, < 0 never ends. To be called in tail position of a C function; finish pushes that
@@ -437,14 +456,14 @@ static int woken(lua_State *L, int status, lua_KContext context) {
 int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
                double timeout) {
   struct task *task = loop_self ? loop_self->current : NULL;
-  ask->task = task ? task->id : 0;
+  ask->task = task ? task->self.task : 0;
   ask->enlist = false;
   ask->record = 0;
   if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
   if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
   if (timeout == 0) return op->finish(L, object, ask, false);
   check_may_block(L, op->name);
-  ask->ticket = task->ticket;
+  ask->ticket = task->self.ticket;
   ask->enlist = true;
   ask->timed = timeout > 0 || task->deadlines;
   task->self = *ask;
@@ -455,11 +474,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
     return op->finish(L, object, &task->self, true);
   if (timeout > 0 && !timer_start(&task->loop->timers, &task->timer, clock_deadline(timeout)))
     luaL_error(L, "not enough memory");
-  if (task->self.record && !task->listed) {
-    task->undescribed = task->loop->undescribed;
-    task->loop->undescribed = task;
-    task->listed = true;
-  }
+  if (task->self.record && !task->listed) note_undescribed(task->loop, task);
   return suspend(L, task, woken);
 }
 
@@ -518,7 +533,7 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
     loop->fd_cap = cap;
   }
   loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
-  loop->fd_tickets[loop->fd_count++] = task->ticket;
+  loop->fd_tickets[loop->fd_count++] = task->self.ticket;
   task->op = &sleep_op;
   task->on_fd = true;
   return suspend(L, task, k);
@@ -551,11 +566,11 @@ bool task_is_cancelled(lua_State *L, int arg) {
 }
 
 // Asks a task of this interpreter to stop. Returns false if it has ended or was never begun.
-bool task_cancel(struct task *task, const char *reason, bool hard) {
+bool task_cancel(struct task *task, enum task_reason reason, bool hard) {
   if (task_ended(task) || task->state == TASK_NEW || (hard && task->main && task->loop->model == 0))
     return false;
   if (task->cancels < UINT16_MAX) task->cancels++;
-  task->reason = reason;
+  task->reason = (uint8_t)reason;
   if (hard) task->hard = true;
   if (task->state == TASK_PARKED && cancelled(task)) {
     task->wake |= WAKE_CANCEL;
@@ -568,9 +583,13 @@ bool task_cancel(struct task *task, const char *reason, bool hard) {
 // Forgets every task: in a forked child, where only the forked function's task lives.
 void task_drop_all(struct loop *loop) {
   free(loop->tasks);
+  free(loop->undescribed);
+  loop->undescribed = NULL;
+  loop->undescribed_cap = 0;
   loop->tasks = NULL;
   loop->task_cap = loop->task_free = loop->live = loop->daemons = 0;
-  loop->ready_first = loop->ready_last = loop->current = loop->undescribed = NULL;
+  loop->ready_first = loop->ready_last = loop->current = NULL;
+  loop->undescribed_count = 0;
   timers_free(&loop->timers);
   loop->fd_count = 0;
 }
@@ -613,12 +632,13 @@ static void describe_one(struct loop *loop, struct task *task) {
 // Writes into the waiter records of the tasks parked since the last call who waits, for what and
 // where.
 void task_describe(struct loop *loop) {
-  while (loop->undescribed) {
-    struct task *task = loop->undescribed;
-    loop->undescribed = task->undescribed;
+  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
+    struct task *task = loop->tasks[loop->undescribed[i]];
+    if (!task || !task->listed) continue;
     task->listed = false;
     if (task->state == TASK_PARKED && task->self.record) describe_one(loop, task);
   }
+  loop->undescribed_count = 0;
 }
 
 static int cancelled_tostring(lua_State *L) {

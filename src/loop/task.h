@@ -13,7 +13,7 @@ struct task *task_check(lua_State *L, int arg, const char *function);
 struct task *task_test(lua_State *L, int arg);
 bool task_ended(const struct task *task);
 void task_run(struct loop *loop, struct task *task);
-bool task_cancel(struct task *task, const char *reason, bool hard);
+bool task_cancel(struct task *task, enum task_reason reason, bool hard);
 void task_push_cancelled(lua_State *L, const char *reason, const char *by);
 bool task_is_cancelled(lua_State *L, int arg);
 bool task_interrupted(const struct task *task);

@@ -38,8 +38,7 @@ static struct task *new_task(lua_State *L, const char *function, int *arguments)
     lua_setfield(L, -2, "name");
     lua_pop(L, 1);
   }
-  task->line = handle_started_at(L);
-  lua_setiuservalue(L, -2, 3);
+  task->source = handle_started_at(L, &task->line);
   lua_replace(L, 1);
   lua_pop(L, 1);
   return task;
@@ -133,8 +132,7 @@ static void push_traceback(lua_State *L, struct task *task) {
     lua_pushliteral(L, "stack traceback:");
   }
   task_push_name(L, 1);
-  lua_getiuservalue(L, 1, 3);
-  handle_push_place(L, task->line);
+  handle_push_place(L, task->source, task->line);
   lua_pushfstring(L, "%s\n\tin task %s, started at %s", lua_tostring(L, -3), lua_tostring(L, -2),
                   lua_tostring(L, -1));
 }
@@ -256,7 +254,7 @@ static int m_cancel(lua_State *L) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  bool taken = task_cancel(task, "cancel", hard);
+  bool taken = task_cancel(task, REASON_CANCEL, hard);
   if (taken) note_canceller(L);
   lua_pushboolean(L, taken);
   if (taken && hard && loop_self && task == loop_self->current) {
@@ -276,7 +274,7 @@ static int m_index(lua_State *L) {
   if (strcmp(key, "name") == 0) {
     task_push_name(L, 1);
   } else if (strcmp(key, "id") == 0) {
-    lua_pushinteger(L, task->id);
+    lua_pushinteger(L, task->self.task);
   } else {
     return 0;
   }

@@ -7,7 +7,7 @@
 enum { WAYS = 4, FIRST = 64 };
 
 static bool before(const struct timer_entry *a, const struct timer_entry *b) {
-  return a->deadline != b->deadline ? a->deadline < b->deadline : a->order < b->order;
+  return a->deadline < b->deadline;
 }
 
 static void put(struct timers *timers, uint32_t place, struct timer_entry entry) {
@@ -52,7 +52,7 @@ static bool grow(struct timers *timers) {
 bool timer_start(struct timers *timers, struct timer *timer, int64_t deadline) {
   if (deadline == CLOCK_NEVER) return true;
   if (timers->count == timers->cap && !grow(timers)) return false;
-  rise(timers, ++timers->count, (struct timer_entry){deadline, timers->orders++, timer});
+  rise(timers, ++timers->count, (struct timer_entry){deadline, timer});
   return true;
 }
 

@@ -14,14 +14,12 @@ struct timer {
 // An entry keeps the deadline beside the pointer, so that sifting touches no other memory.
 struct timer_entry {
   int64_t deadline;
-  uint64_t order; // equal deadlines fire in the order they were set
   struct timer *timer;
 };
 
 struct timers {
   struct timer_entry *heap; // from index 1
   uint32_t count, cap;
-  uint64_t orders;
 };
 
 bool timer_start(struct timers *timers, struct timer *timer, int64_t deadline);

@@ -47,9 +47,9 @@ static void attend(struct loop *loop, uint32_t why) {
   if ((why & ATTENTION_WORKER) && w && w->cancels) {
     uint32_t n = atomic_exchange(&w->cancels, 0);
     while (n-- > 0)
-      task_cancel(loop->main_task, "cancel", false);
+      task_cancel(loop->main_task, REASON_CANCEL, false);
     for (uint32_t i = 0; w->hard && i < loop->task_cap; i++)
-      if (loop->tasks[i]) task_cancel(loop->tasks[i], "cancel", true);
+      if (loop->tasks[i]) task_cancel(loop->tasks[i], REASON_CANCEL, true);
   }
   if (loop->seat != arena->root_seat || program_slot != 0) return;
   if (arena->deadlock) {
@@ -59,8 +59,7 @@ static void attend(struct loop *loop, uint32_t why) {
   }
   if (interrupts == interrupts_seen || !loop->main_task) return;
   interrupts_seen = interrupts;
-  loop->main_task->reason = "interrupted";
-  task_cancel(loop->main_task, "interrupted", false);
+  task_cancel(loop->main_task, REASON_INTERRUPTED, false);
 }
 
 // A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is
@@ -75,8 +74,7 @@ static void look(lua_State *L) {
   if (why & ATTENTION_RESCAN) program_ask(loop->seat, ATTENTION_RESCAN);
   if (!task) return;
   if (interrupted && task != loop->main_task) {
-    task->reason = "interrupted";
-    task_cancel(task, "interrupted", false);
+    task_cancel(task, REASON_INTERRUPTED, false);
   }
   if (task->hard || (interrupted && task->cancels && !task->shields)) task_raise_pending(L, task);
 }

@@ -168,8 +168,9 @@ static void push_given(lua_State *L, int first) {
   }
   lua_pushinteger(L, n);
   lua_setfield(L, -2, "n");
-  int line = handle_started_at(L);
-  lua_setfield(L, -2, "started");
+  int line;
+  lua_pushinteger(L, handle_started_at(L, &line));
+  lua_setfield(L, -2, "source");
   lua_pushinteger(L, line);
   lua_setfield(L, -2, "line");
 }
@@ -286,8 +287,10 @@ static void push_started(lua_State *L, int given) {
   lua_getfield(L, given, "line");
   int line = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
-  lua_getfield(L, given, "started");
-  handle_push_place(L, line);
+  lua_getfield(L, given, "source");
+  int source = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  handle_push_place(L, (uint16_t)source, line);
 }
 
 // Pushes the joined traceback of the handle at 1: where raised, in which worker, where started.
