@@ -58,6 +58,7 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   worker_starter_end();
   program_forget_bells();
   program_seat_free(seat);
+  deadlock_check(); // who looked while the seat was still taken saw hope in it
 }
 
 // threads
