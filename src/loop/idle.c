@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MOST_SPINS = 4000, LEAST_SPINS = 250, TRY_EVERY = 16 };
+enum { MOST_LUCK = 16, FAILURE = 4, TRY_EVERY = 32 };
+static const int64_t SPIN_TIME = 30000;
 
 static void (*check_all)(void);
 static void (*check_cycle)(uint32_t record);
@@ -36,21 +37,20 @@ static bool something_came(const struct program_seat *seat) {
 }
 
 // A waker on another core is often only a microsecond away, and waking from sleep costs twenty.
-// Spinning goes on for as long as it pays, and is tried again now and then. Never while every core
-// has a loop to run.
+// Spins for as long as a wake-up would take, while that pays: after failures only now and then.
+// Never while every core has a loop to run. (No pause instruction: a hypervisor may take the core
+// away for it.)
 static bool spin(struct loop *loop, const struct program_seat *seat) {
-  if (loop->spins == 0 && ++loop->sleeps % TRY_EVERY != 0) return false;
-  int limit = loop->spins ? loop->spins : MOST_SPINS;
-  for (int i = 0; i < limit; i++) {
-    if ((i & 15) == 0 && (int)arena->awake > cores_usable()) break;
+  if (loop->luck <= 0 && ++loop->sleeps % TRY_EVERY != 0) return false;
+  int64_t limit = clock_now() + SPIN_TIME;
+  do {
     if (something_came(seat)) {
-      loop->spins = MOST_SPINS;
+      if (loop->luck < MOST_LUCK) loop->luck++;
       return true;
     }
-    cores_pause();
-  }
-  loop->spins = loop->spins > LEAST_SPINS ? loop->spins / 4 : 0;
-  return something_came(seat);
+  } while (arena->awake <= cores_usable() && clock_now() < limit);
+  loop->luck = loop->luck > FAILURE ? loop->luck - FAILURE : 0;
+  return false;
 }
 
 static bool need_pipe(struct loop *loop) {

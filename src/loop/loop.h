@@ -110,8 +110,8 @@ struct loop {
   void *worker;               // the worker room's own record of this thread
   int model;                  // index into the names of models
   lua_State *running;         // what ran when the GIL was given up
-  unsigned sleeps;            // how often it went to sleep without spinning
-  int spins;                  // how long to spin before sleeping, by what paid lately
+  int luck;                   // above 0: spinning before sleep has paid lately
+  unsigned sleeps;            // how often it slept without having spun
   int bell_pipe[2];           // read and write end, -1 until first needed
 };
 
