@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "loop/loop.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,14 @@ static void lock_output(bool lock) {
 static int write_out(const char *text, size_t size) {
   bool threads = loop_self && loop_self->interp->loop_count > 1;
   if (threads) loop_gil_release();
+  gate_enter(); // a child is not forked while a thread is in here
   pthread_mutex_lock(&one_at_a_time);
   lock_output(true);
   int failed = fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0 ? errno : 0;
   if (failed) clearerr(stdout);
   lock_output(false);
   pthread_mutex_unlock(&one_at_a_time);
+  gate_leave();
   if (threads) loop_gil_acquire();
   return failed;
 }

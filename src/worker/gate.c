@@ -3,7 +3,8 @@
 #include <pthread.h>
 
 // A writer waits for the readers to leave; nested entries of one thread count once.
-static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+// The writer goes first, or busy readers would keep it out.
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static _Thread_local int inside;
 
 // A thread that may take locks of libc or OpenSSL without holding the GIL enters here.
@@ -30,6 +31,6 @@ void gate_open(void) {
 
 // After the fork, in the child: a new gate, since a lock knows the thread that closed it by its id.
 void gate_renew(void) {
-  pthread_rwlock_init(&gate, NULL);
+  gate = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
   if (inside) pthread_rwlock_rdlock(&gate);
 }
