@@ -230,8 +230,7 @@ static int f_close(lua_State *L) {
   return 2;
 }
 
-// pcall and xpcall
-// ------------------------------------------------------------------------------------------
+// pcall and xpcall -----------------------------------------------------------------------------
 
 static int protected_done(lua_State *L, int status, lua_KContext extra) {
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)extra;
@@ -259,8 +258,7 @@ static int f_xpcall(lua_State *L) {
   return protected_done(L, status, 2);
 }
 
-// debug hooks
-// -----------------------------------------------------------------------------------------------
+// debug hooks ----------------------------------------------------------------------------------
 
 static lua_State *hook_subject(lua_State *L, int *arg) {
   *arg = lua_isthread(L, 1) ? 1 : 0;

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// interpreters
-// ----------------------------------------------------------------------------------------------
+// interpreters ---------------------------------------------------------------------------------
 
 static void *allocate(void *context, void *block, size_t old, size_t size) {
   struct interp *interp = context;
@@ -48,8 +47,7 @@ struct interp *loop_interp_new(size_t memory_cap) {
   return interp;
 }
 
-// loops
-// -----------------------------------------------------------------------------------------------------
+// loops ----------------------------------------------------------------------------------------
 
 // A loop for this thread in an interpreter whose GIL the caller holds. `seat`: sat on by this
 // thread already. Raises on lack of memory.

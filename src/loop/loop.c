@@ -31,8 +31,7 @@ void loop_enter(struct loop *loop) {
   gil_running = loop->running;
 }
 
-// making tasks ready
-// ----------------------------------------------------------------------------------------
+// making tasks ready ---------------------------------------------------------------------------
 
 static void forget_fd(struct loop *loop, struct task *task) {
   task->on_fd = false;

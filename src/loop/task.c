@@ -17,8 +17,7 @@
 
 enum { FIRST_TICKETS = 64 };
 
-// handles
-// ---------------------------------------------------------------------------------------------------
+// handles --------------------------------------------------------------------------------------
 
 static bool grow_tickets(struct loop *loop) {
   uint32_t cap = loop->task_cap ? loop->task_cap * 2 : FIRST_TICKETS;
@@ -94,8 +93,7 @@ void task_push_name(lua_State *L, int handle) {
     lua_pushfstring(L, "Task-%d", (int)task->number);
 }
 
-// the end of a task
-// -----------------------------------------------------------------------------------------
+// the end of a task ----------------------------------------------------------------------------
 
 static void drop_ticket(lua_State *L, struct loop *loop, struct task *task) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->anchor);
@@ -236,8 +234,7 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   loop_ready(loop, task);
 }
 
-// running
-// ---------------------------------------------------------------------------------------------------
+// running --------------------------------------------------------------------------------------
 
 // A coroutine for the task whose handle is at `handle`: one that another task is done with, or a
 // new one.
@@ -330,8 +327,7 @@ void task_run(struct loop *loop, struct task *task) {
   loop->current = NULL;
 }
 
-// waiting
-// ---------------------------------------------------------------------------------------------------
+// waiting --------------------------------------------------------------------------------------
 
 // Whether the running coroutine, and each around it up to the task, can be suspended here.
 bool loop_may_block(lua_State *L) {
@@ -539,8 +535,7 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   return suspend(L, task, k);
 }
 
-// cancelling
-// ------------------------------------------------------------------------------------------------
+// cancelling -----------------------------------------------------------------------------------
 
 // Pushes a new error object that equals heddle.CANCELLED. `by`: who asked, or NULL.
 void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
@@ -594,8 +589,7 @@ void task_drop_all(struct loop *loop) {
   loop->fd_count = 0;
 }
 
-// what waits, for reports
-// -----------------------------------------------------------------------------------
+// what waits, for reports ----------------------------------------------------------------------
 
 static void describe_where(lua_State *co, char *text, size_t size) {
   lua_Debug ar;

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// start
-// -----------------------------------------------------------------------------------------------------
+// start ----------------------------------------------------------------------------------------
 
 static const char *const task_options[] = {"name", "daemon", NULL};
 
@@ -81,8 +80,7 @@ static int m_start(lua_State *L) {
   return 1;
 }
 
-// join and result
-// -------------------------------------------------------------------------------------------
+// join and result ------------------------------------------------------------------------------
 
 static bool join_attempt(void *object, struct park_self *self) {
   struct task *task = object;
@@ -179,8 +177,7 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
 static int m_join(lua_State *L) { return wait_for_end(L, &join_op); }
 static int m_result(lua_State *L) { return wait_for_end(L, &result_op); }
 
-// looking
-// ---------------------------------------------------------------------------------------------------
+// looking --------------------------------------------------------------------------------------
 
 static const char *status_of(const struct task *task) {
   switch (task->state) {

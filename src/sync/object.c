@@ -15,8 +15,7 @@ const struct sync_class *sync_classes[SYNC_KINDS] = {
     [SYNC_VALUE] = &sync_value_class,
 };
 
-// references
-// ------------------------------------------------------------------------------------------------
+// references -----------------------------------------------------------------------------------
 
 static uint32_t cell_index(const struct sync_object *object) {
   return (uint32_t)((arena_offset(object) - ARENA_CELL_AT) / ARENA_CELL);
@@ -89,8 +88,7 @@ uint32_t sync_count(void) {
   return n;
 }
 
-// repair
-// ----------------------------------------------------------------------------------------------------
+// repair ---------------------------------------------------------------------------------------
 
 static bool waits_here(const struct park_record *r, uint64_t object) {
   if (r->object != object || r->seat == 0) return false;
@@ -132,8 +130,7 @@ static void repair(struct sync_object *object) {
   if (class->repair) class->repair(object);
 }
 
-// changes
-// ---------------------------------------------------------------------------------------------------
+// changes --------------------------------------------------------------------------------------
 
 // Begins a change: takes the guard, and repairs what a dead holder left.
 void sync_begin(struct sync_object *object) {
@@ -203,8 +200,7 @@ void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct
   sync_end(object);
 }
 
-// the end of a process
-// --------------------------------------------------------------------------------------
+// the end of a process -------------------------------------------------------------------------
 
 static bool owned_by(uint32_t seat, uint32_t process) {
   return seat != 0 && program_seat(seat - 1)->used == process + 1;
@@ -267,8 +263,7 @@ bool sync_bury_process(uint32_t process) {
   return inside;
 }
 
-// names
-// -----------------------------------------------------------------------------------------------------
+// names ----------------------------------------------------------------------------------------
 
 // What reports call it: its given name, or kind, number and birthplace.
 void sync_label(struct sync_object *object, char *text, size_t size) {

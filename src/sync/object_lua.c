@@ -193,8 +193,7 @@ int object_timed_out(lua_State *L, const char *reason) {
   return 2;
 }
 
-// crossing
-// --------------------------------------------------------------------------------------------------
+// crossing -------------------------------------------------------------------------------------
 
 static bool identify(lua_State *L, int index, uint64_t *reference) {
   struct sync_handle *handle = lua_touserdata(L, index);

@@ -41,8 +41,7 @@ static uint32_t padded(uint32_t size) { return (8 + size + 7) & ~7u; }
 
 static uint64_t count(const struct sync_queue *q) { return q->puts - q->gets; }
 
-// chunks
-// ----------------------------------------------------------------------------------------------------
+// chunks ---------------------------------------------------------------------------------------
 
 static bool add_chunk(struct sync_queue *q) {
   uint64_t offset = q->spare;
@@ -147,8 +146,7 @@ static bool remove_front(struct sync_queue *q, struct sync_message *m) {
   return true;
 }
 
-// the class
-// -------------------------------------------------------------------------------------------------
+// the class ------------------------------------------------------------------------------------
 
 static void settle(struct sync_object *object) {
   struct sync_queue *q = (struct sync_queue *)object;
@@ -227,8 +225,7 @@ static void describe(struct sync_object *object, char *text, size_t size) {
 
 const struct sync_class sync_queue_class = {"Queue", settle, repair, release, NULL, describe};
 
-// operations
-// ------------------------------------------------------------------------------------------------
+// operations -----------------------------------------------------------------------------------
 
 // A put in two kinds: self->in is a message, or NULL for a reference that the binding will store at
 // self->number.

@@ -29,8 +29,7 @@ static struct sync_queue *queue_of(const struct sync_handle *handle) {
 }
 static uint32_t my_interp(void) { return loop_self ? loop_self->interp->id : 0; }
 
-// references
-// ------------------------------------------------------------------------------------------------
+// references -----------------------------------------------------------------------------------
 
 static void change_capacity(lua_State *L, struct sync_handle *handle, uint64_t capacity) {
   const struct sync_queue *q = queue_of(handle);
@@ -129,8 +128,7 @@ static void cross(lua_State *L, int index) {
   lua_error(L);
 }
 
-// put
-// -------------------------------------------------------------------------------------------------------
+// put ------------------------------------------------------------------------------------------
 
 static int m_put(lua_State *L);
 
@@ -255,8 +253,7 @@ static int m_try_put(lua_State *L) {
   return put(L, "queue:try_put", 0, "full");
 }
 
-// get
-// -------------------------------------------------------------------------------------------------------
+// get ------------------------------------------------------------------------------------------
 
 static bool get_attempt(void *object, struct park_self *self) {
   return sync_queue_get(object, self);
@@ -344,8 +341,7 @@ static int m_items(lua_State *L) {
   return 2;
 }
 
-// the rest
-// --------------------------------------------------------------------------------------------------
+// the rest -------------------------------------------------------------------------------------
 
 static bool join_attempt(void *object, struct park_self *self) {
   return sync_queue_join(object, self);

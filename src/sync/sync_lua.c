@@ -4,8 +4,7 @@
 
 #define GUARD_META "heddle.guard"
 
-// waiting
-// ---------------------------------------------------------------------------------------------------
+// waiting --------------------------------------------------------------------------------------
 
 static bool attempt(void *object, struct park_self *self) {
   return sync_lock_attempt(object, self);
@@ -66,8 +65,7 @@ static int m_locked(lua_State *L) {
   return 1;
 }
 
-// guards
-// ----------------------------------------------------------------------------------------------------
+// guards ---------------------------------------------------------------------------------------
 
 // guard:release(), and the end of its block: gives the lock back, once.
 static int guard_release(lua_State *L) {

@@ -42,7 +42,7 @@ static int damaged(lua_State *L, const char *what) {
   return lua_error(L);
 }
 
-// --- bytes -------------------------------------------------------------------------------------
+// --- bytes ------------------------------------------------------------------------------------
 
 // Takes the next len bytes.
 static const unsigned char *take(struct decoder *d, size_t len) {
@@ -70,7 +70,7 @@ static const char *take_text(struct decoder *d, size_t *len) {
   return (const char *)take(d, *len);
 }
 
-// --- the decoder's tables ------------------------------------------------------------------------
+// --- the decoder's tables ---------------------------------------------------------------------
 
 // Puts the value at the top of the stack into one of the decoder's tables.
 static void keep(struct decoder *d, int table, lua_Integer key) {
@@ -315,7 +315,7 @@ static void get_key(struct decoder *d) {
     damaged(d->L, "a key is nil or NaN");
 }
 
-// --- content -------------------------------------------------------------------------------------
+// --- content ----------------------------------------------------------------------------------
 
 static bool has_finalizer(struct decoder *d) {
   const void *meta = lua_topointer(d->L, -1);
@@ -447,7 +447,7 @@ static void get_objects(struct decoder *d, size_t count) {
   lua_replace(d->L, d->base + OBJECTS);
 }
 
-// --- messages ------------------------------------------------------------------------------------
+// --- messages ---------------------------------------------------------------------------------
 
 // Reads the values and leaves them at the top of the stack; returns how many.
 static int get_values(struct decoder *d) {

@@ -55,7 +55,7 @@ static enum outcome refuse(struct encoder *e) {
   return lua_error(e->L);
 }
 
-// --- bytes -------------------------------------------------------------------------------------
+// --- bytes ------------------------------------------------------------------------------------
 
 static void reserve(struct encoder *e, size_t more) {
   if (!buffer_reserve(e->out, more)) luaL_error(e->L, "not enough memory");
@@ -309,7 +309,7 @@ static void put_key(struct encoder *e) {
   lua_pop(e->L, 1);
 }
 
-// --- content -------------------------------------------------------------------------------------
+// --- content ----------------------------------------------------------------------------------
 
 // Is the key below the top of the stack the next of a list?
 static inline bool goes_on_list(lua_State *L, const struct frame *frame) {
@@ -424,7 +424,7 @@ static void put_references(struct encoder *e) {
   put_bytes(e, &count, 4);
 }
 
-// --- messages ------------------------------------------------------------------------------------
+// --- messages ---------------------------------------------------------------------------------
 
 // encoder, values...: writes the message. Runs protected, so it may raise anywhere.
 static int encode(lua_State *L) {

@@ -69,7 +69,7 @@ static int replace_by_field(lua_State *L) {
   return type;
 }
 
-// --- the map -----------------------------------------------------------------------------------
+// --- the map ----------------------------------------------------------------------------------
 
 // How far to look down on a module's name: Lua's own first, then heddle's, then the user's.
 static int rank(const char *module) {
@@ -234,7 +234,7 @@ const struct name *value_names_of_top(lua_State *L, struct names *names) {
   return name && value_names_holds(L, name) ? name : NULL;
 }
 
-// --- what a name means here --------------------------------------------------------------------
+// --- what a name means here -------------------------------------------------------------------
 
 // Loads a module by the program's `require`, and pushes it.
 static void require(lua_State *L, const char *name, size_t len) {

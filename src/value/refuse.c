@@ -31,7 +31,7 @@ struct path {
   char text[1536]; // SHOWN_STEPS of the longest
 };
 
-// --- the path ------------------------------------------------------------------------------------
+// --- the path ---------------------------------------------------------------------------------
 
 static void add(struct path *path, const char *text) {
   size_t room = sizeof path->text - 1 - path->len, len = strlen(text);
@@ -170,7 +170,7 @@ static int raise_refusal(struct search *s, lua_Integer number) {
   return luaL_error(s->L, "can't copy %s: %s", path.text, type);
 }
 
-// --- the search ----------------------------------------------------------------------------------
+// --- the search -------------------------------------------------------------------------------
 
 // Is what is at the top of the stack one of heddle's shared objects?
 static bool is_shared(lua_State *L) {

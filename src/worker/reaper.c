@@ -31,8 +31,7 @@ static int poller = -1;
 static int bell[2] = {-1, -1};
 static uint32_t seat = UINT32_MAX;
 
-// burial
-// ----------------------------------------------------------------------------------------------------
+// burial ---------------------------------------------------------------------------------------
 
 static struct worker *worker_of(uint32_t slot) {
   uint64_t at = program_process(slot)->worker;
@@ -169,8 +168,7 @@ static void lay_to_rest(uint32_t slot, int pidfd) {
   bury(slot, exit_status(&info), pidfd);
 }
 
-// the thread
-// ------------------------------------------------------------------------------------------------
+// the thread -----------------------------------------------------------------------------------
 
 // Looks after the processes whose parent has died. One that has no pid was about to be born and
 // tells it now, or never was. Returns after how many milliseconds to look again, -1: not.

@@ -15,8 +15,7 @@ void worker_set_opener(void (*open)(lua_State *L)) { open_libraries = open; }
 // Opens all libraries in a new interpreter. Raises.
 void worker_open_libraries(lua_State *L) { open_libraries(L); }
 
-// the worker's side
-// -----------------------------------------------------------------------------------------
+// the worker's side ----------------------------------------------------------------------------
 
 static uint64_t mix(uint64_t x) { // splitmix64 (Steele, Lea, Flood 2014)
   x += 0x9e3779b97f4a7c15u;
@@ -224,8 +223,7 @@ void worker_run(struct loop *loop, struct worker *w) {
   leave_failure(L, w, lua_gettop(L) - 1, lua_gettop(L));
 }
 
-// threads
-// ---------------------------------------------------------------------------------------------------
+// threads --------------------------------------------------------------------------------------
 
 // [worker][loop]: the function and arguments wait in the handle's uservalue 1, a list; the main
 // task goes there.
@@ -272,8 +270,7 @@ enum worker_outcome worker_run_thread(struct loop *loop, struct worker *w) {
   return outcome;
 }
 
-// forked children
-// -------------------------------------------------------------------------------------------
+// forked children ------------------------------------------------------------------------------
 
 // In a forked child: makes the parent's loop its own, with a new seat and no tasks; its other
 // threads are not here.

@@ -61,8 +61,7 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   deadlock_check(); // who looked while the seat was still taken saw hope in it
 }
 
-// threads
-// ---------------------------------------------------------------------------------------------------
+// threads --------------------------------------------------------------------------------------
 
 static void *thread_main(void *argument) {
   struct interp *interp;
@@ -81,8 +80,7 @@ bool worker_start_thread(struct worker *w, struct interp *interp) {
   return start_with_seat(w, interp, thread_main);
 }
 
-// isolates
-// --------------------------------------------------------------------------------------------------
+// isolates -------------------------------------------------------------------------------------
 
 static void *isolate_main(void *argument) {
   struct interp *none;

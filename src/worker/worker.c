@@ -7,8 +7,7 @@
 
 _Static_assert(sizeof(struct worker) <= ARENA_CELL, "a worker fits into its cell");
 
-// the object
-// ------------------------------------------------------------------------------------------------
+// the object -----------------------------------------------------------------------------------
 
 static bool has_ended(const struct sync_object *object) {
   return ((const struct worker *)object)->ended;

@@ -1,0 +1,219 @@
+// Starting workers from Lua: options, the choice of the method, what the worker starts with.
+#include "loop/handle_lua.h"
+#include "loop/misuse_lua.h"
+#include "sync/queue.h"
+#include "value/value.h"
+#include "worker/handles_lua.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const default_names[] = {"Task", "Thread", "Isolate", "Process"};
+const char *const worker_method_names[] = {"fork", "spawn", "forkserver", NULL};
+int worker_default_method = -1;
+static bool warned_of_fork;
+
+// options --------------------------------------------------------------------------------------
+
+static const char *const thread_options[] = {"name", "daemon", NULL};
+static const char *const isolate_options[] = {"name", "daemon", "memory", NULL};
+static const char *const process_options[] = {"name", "daemon", "memory", "cpu", "method", NULL};
+static const char *const *const options_of[] = {NULL, thread_options, isolate_options,
+                                                process_options};
+
+static uint64_t option_size(lua_State *L, const char *function, const char *key, const char *unit) {
+  if (lua_isnil(L, 1)) return 0;
+  int type = lua_getfield(L, 1, key);
+  lua_Number n = lua_tonumber(L, -1);
+  if (type != LUA_TNIL && (type != LUA_TNUMBER || !(n > 0)))
+    loop_misuse(L, "bad-option", "%s: %s: a number of %s > 0 expected, got %s", function, key, unit,
+                loop_typename(L, -1));
+  lua_pop(L, 1);
+  return type == LUA_TNIL ? 0 : n < 1 ? 1 : (uint64_t)n;
+}
+
+// The start method named at `arg`; anything else is misuse.
+int worker_method_named(lua_State *L, int arg, const char *function) {
+  const char *name = lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : "";
+  for (int i = 0; worker_method_names[i]; i++)
+    if (strcmp(name, worker_method_names[i]) == 0) return i;
+  return loop_misuse(
+      L, "bad-option", "%s: method: \"fork\", \"spawn\" or \"forkserver\" expected, got %s%s%s",
+      function, *name ? "\"" : "", *name ? name : loop_typename(L, arg), *name ? "\"" : "");
+}
+
+// How many other OS threads of this process run Lua.
+int worker_other_threads(void) {
+  int n = 0;
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    if (program_seat(i)->used == program_slot + 1 && !(program_seat(i)->flags & SEAT_NO_LOOP)) n++;
+  return n - 1;
+}
+
+static void warn_of_fork(int threads) {
+  if (warned_of_fork) return;
+  warned_of_fork = true;
+  char names[160] = "";
+  for (uint32_t i = 0; i < arena->seat_top; i++) {
+    const struct program_seat *s = program_seat(i);
+    size_t n = strlen(names);
+    if (s->used != program_slot + 1 || i == program_seat_index || (s->flags & SEAT_NO_LOOP))
+      continue;
+    snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", s->name);
+  }
+  fprintf(stderr,
+          "heddle: fork while %d other OS thread%s of this process run%s (%s): only the forking "
+          "thread goes on in "
+          "the child; the method forkserver avoids that\n",
+          threads, threads > 1 ? "s" : "", threads > 1 ? "" : "s", names);
+}
+
+static int choose_method(lua_State *L, const char *function) {
+  bool given = !lua_isnil(L, 1) && lua_getfield(L, 1, "method") != LUA_TNIL;
+  int method = given ? worker_method_named(L, -1, function) : worker_default_method;
+  if (!lua_isnil(L, 1)) lua_pop(L, 1);
+  int threads = method == METHOD_FORK || method < 0 ? worker_other_threads() : 0;
+  if (threads == 0) return method < 0 ? METHOD_FORK : method;
+  if (method < 0) return METHOD_FORKSERVER;
+  warn_of_fork(threads);
+  return METHOD_FORK;
+}
+
+// start ----------------------------------------------------------------------------------------
+
+static void read_options(lua_State *L, struct worker *w, const char *function) {
+  bool daemon = handle_option_flag(L, function, "daemon");
+  bool named = handle_option_name(L, function);
+  w->daemon = daemon;
+  if (named)
+    snprintf(w->head.name, sizeof w->head.name, "%s", lua_tostring(L, -1));
+  else
+    snprintf(w->head.name, sizeof w->head.name, "%s-%u", default_names[w->model],
+             ++loop_self->interp->names[w->model]);
+  lua_pop(L, 1);
+}
+
+// Pushes a table of the values from index `first` on, with n, and what the start is to know later.
+static void push_given(lua_State *L, int first) {
+  int n = lua_gettop(L) - first + 1;
+  lua_createtable(L, n, 4);
+  for (int i = 1; i <= n; i++) {
+    lua_pushvalue(L, first + i - 1);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, "n");
+  int line;
+  lua_pushinteger(L, handle_started_at(L, &line));
+  lua_setfield(L, -2, "source");
+  lua_pushinteger(L, line);
+  lua_setfield(L, -2, "line");
+}
+
+// Checks ([options,] fn, ...) at 1 and pushes a handle, not begun. `function`: "thread.start" and
+// the like.
+static struct worker *new_worker(lua_State *L, int model, const char *function) {
+  handle_split(L, function, options_of[model]);
+  if (!loop_self) loop_misuse(L, "no-loop", "%s: there is no loop in this OS thread", function);
+  uint64_t memory = model == MODEL_THREAD ? 0 : option_size(L, function, "memory", "bytes");
+  uint64_t cpu = model == MODEL_PROCESS ? option_size(L, function, "cpu", "seconds") : 0;
+  int method = model == MODEL_PROCESS ? choose_method(L, function) : 0;
+  handle_option_flag(L, function, "daemon");
+  handle_option_name(L, function);
+  lua_pop(L, 1);
+  push_given(L, 2);
+  int given = lua_gettop(L);
+  object_push_new(L, (struct sync_object *)worker_create((enum worker_model)model));
+  struct worker *w = worker_at(L, -1);
+  read_options(L, w, function);
+  w->memory = memory;
+  w->cpu = cpu;
+  w->method = (uint8_t)method;
+  lua_pushvalue(L, given);
+  lua_setiuservalue(L, -2, 1);
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  return w;
+}
+
+static _Thread_local struct buffer starting;
+
+// The calling thread ends: its buffer is given back.
+void worker_starter_end(void) { buffer_free(&starting); }
+
+// Writes function, arguments and the paths of `require` as the message the worker starts with. May
+// raise.
+static void write_start(lua_State *L, struct worker *w) {
+  lua_getiuservalue(L, 1, 1);
+  int given = lua_gettop(L);
+  lua_getfield(L, given, "n");
+  int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, n + 4, "too many arguments");
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, given, i);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "path");
+  lua_getfield(L, -2, "cpath");
+  lua_remove(L, -3);
+  starting.len = 0;
+  value_encode(L, given + 1, n + 2, "fn", &starting);
+  w->start = sync_block(starting.data, starting.len);
+  w->start_size = starting.len;
+  if (w->start == 0) luaL_error(L, "not enough shared memory for the arguments");
+  for (int i = 1; i <= n; i++) {
+    lua_pushnil(L);
+    lua_rawseti(L, given, i);
+  }
+  lua_settop(L, 1);
+}
+
+// Begins the worker whose handle is at 1.
+static int begin(lua_State *L, struct worker *w) {
+  static const char *const limits[] = {"", "threads", "isolates", "processes"};
+  if (w->model != MODEL_THREAD) write_start(L, w);
+  w->order = atomic_fetch_add(&arena->started, 1) + 1;
+  worker_remember(L, 1, w);
+  bool started = w->model == MODEL_THREAD    ? worker_start_thread(w, loop_self->interp)
+                 : w->model == MODEL_ISOLATE ? worker_start_isolate(w)
+                                             : worker_start_process(L, w);
+  if (!started) {
+    int error = errno;
+    worker_forget(L, w);
+    worker_drop_message(&w->start, w->start_size);
+    return luaL_error(L, "%s.start: no more %s can be started: %s", worker_kind(w),
+                      limits[w->model], strerror(error));
+  }
+  if (w->seat) snprintf(program_seat(w->seat - 1)->name, 32, "%.31s", w->head.name);
+  lua_settop(L, 1);
+  return 1;
+}
+
+// The model that a function of a model's table belongs to.
+int worker_model_upvalue(lua_State *L) { return (int)lua_tointeger(L, lua_upvalueindex(1)); }
+
+// M.start([options,] fn, ...) -> handle; it begins at once
+int worker_f_start(lua_State *L) {
+  static const char *const names[] = {"", "thread.start", "isolate.start", "process.start"};
+  int model = worker_model_upvalue(L);
+  return begin(L, new_worker(L, model, names[model]));
+}
+
+// M.new([options,] fn, ...) -> handle that h:start() begins
+int worker_f_new(lua_State *L) {
+  static const char *const names[] = {"", "thread.new", "isolate.new", "process.new"};
+  int model = worker_model_upvalue(L);
+  new_worker(L, model, names[model]);
+  return 1;
+}
+
+// h:start() -> h, which task.new and the like made
+int worker_m_start(lua_State *L) {
+  struct worker *w = worker_self(L, "start");
+  if (w->ended || w->seat || w->process)
+    return loop_misuse(L, "started-twice", "%s:start: it was started before (a handle starts once)",
+                       worker_kind(w));
+  lua_settop(L, 1);
+  return begin(L, w);
+}
