@@ -3,10 +3,10 @@
 -- (the workers of its objects) stays here.
 local extend = {}
 
-local reserved = {}
-for _, name in ipairs { "join", "result", "status", "alive", "cancel", "on_done", "traceback", "start" } do
-  reserved[name] = true
-end
+local reserved = {
+  join = true, result = true, status = true, alive = true, cancel = true, on_done = true,
+  traceback = true, start = true,
+}
 
 -- object -> its worker's handle
 local workers = setmetatable({}, { __mode = "k" })
@@ -99,12 +99,14 @@ local of_processes = { "kill", "terminate", "exitcode" }
 function extend.class(model, name)
   if type(name) ~= "string" then
     error(("%s.extend: name: a string expected, got %s [bad-argument]")
-      :format(model, type(name)), 3)
+      :format(model, type(name)), 2)
   end
   local class = { model = model, __name = name, __newindex = extend.set_field }
   class.__index = class
   for _, method in ipairs(inherited) do class[method] = extend[method] end
-  for _, method in ipairs(model == "process" and of_processes or {}) do class[method] = extend[method] end
+  if model == "process" then
+    for _, method in ipairs(of_processes) do class[method] = extend[method] end
+  end
   return setmetatable(class, {
     __call = function(_, ...)
       local object = setmetatable({}, class)

@@ -6,8 +6,13 @@ local queue = {}
 local methods = native.methods
 
 
+-- Raises at the line that called this file.
 local function misuse(code, text, ...)
-  error(text:format(...) .. " [" .. code .. "]", 3)
+  local level = 3
+  while debug.getinfo(level, "S") and debug.getinfo(level, "S").source == "@heddle/queue.lua" do
+    level = level + 1
+  end
+  error(text:format(...) .. " [" .. code .. "]", level)
 end
 
 
@@ -87,6 +92,7 @@ function methods:get_many(max, timeout)
     misuse("bad-argument", "queue:get_many: max: a whole number >= 1 expected, got %s",
       tostring(max))
   end
+  deadline("queue:get_many", timeout)
   local first, why = self:get(timeout)
   if first == nil then return nil, why end
   local list = { first }
