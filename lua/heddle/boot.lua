@@ -1,4 +1,5 @@
 -- What every program and worker begins and ends with: called by the host, not by scripts.
+local task = require "heddle.native.task"
 local worker = require "heddle.native.worker"
 
 local boot = {}
@@ -33,12 +34,27 @@ function boot.close_workers()
 end
 
 
--- After Ctrl-C: every worker is asked to stop, then made to.
+-- The same for the main task of the program: it stays for its tasks, too, since Ctrl-C is raised
+-- in it.
+local function close_all()
+  repeat
+    boot.close_workers()
+    local others = task.others()
+    for _, handle in ipairs(others) do handle:join() end
+  until #others == 0
+end
+
+
+-- After Ctrl-C: every task and worker is asked to stop, then made to.
 local function stop_all()
-  local live = worker.live()
+  local live, tasks = worker.live(), task.others(true)
   for _, handle in ipairs(live) do handle:cancel() end
+  for _, handle in ipairs(tasks) do handle:cancel() end
   for _, handle in ipairs(live) do
     if not handle:join(0.5) then stop(handle) end
+  end
+  for _, handle in ipairs(tasks) do
+    if not handle:join(0.5) then handle:cancel { hard = true } end
   end
   for _, handle in ipairs(live) do handle:join(GRACE) end
 end
@@ -57,7 +73,7 @@ function boot.main(argv)
   if not ok and not interrupted(status) then io.stderr:write("heddle: ", status, "\n") end
   if not ok then status = interrupted(status) and 130 or 1 end
   local closed, why = true, nil
-  if status ~= 130 then closed, why = pcall(boot.close_workers) end
+  if status ~= 130 then closed, why = pcall(close_all) end
   if not closed and interrupted(why) then status = 130 end
   if status == 130 then stop_all() end
   worker.report_unread()

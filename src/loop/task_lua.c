@@ -325,6 +325,21 @@ static int f_list(lua_State *L) {
   return 1;
 }
 
+// task.others([daemons]) -> this OS thread's other live tasks; daemons only if asked for.
+static int f_others(lua_State *L) {
+  struct loop *loop = loop_self;
+  bool daemons = lua_toboolean(L, 1);
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (uint32_t i = 0; i < loop->task_cap; i++) {
+    const struct task *task = loop->tasks[i];
+    if (!task || task == loop->current || (task->daemon && !daemons)) continue;
+    task_push(L, loop, loop->tasks[i]);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
 // task.locals() -> a table of the running task's own.
 static int f_locals(lua_State *L) {
   if (f_current(L) == 0) return 0;
@@ -375,7 +390,7 @@ static const luaL_Reg functions[] = {
     {"internal", f_internal},
     {"list", f_list},
     {"locals", f_locals},
-    {"new", f_new},
+    {"new", f_new}, {"others", f_others},
     {"now", f_now},
     {"sleep", f_sleep},
     {"start", f_start},
