@@ -408,7 +408,9 @@ describe("its name", function()
     lock.name = "accounts"
     assert.equal("accounts", lock.name)
     assert.equal("accounts", M.start(function(l) return l.name end, lock):result())
-    helper.raises("name: a string expected, got a number .*%[bad%-argument%]$", function() lock.name = 5 end)
+    helper.raises("name: a string expected, got a number .*%[bad%-argument%]$", function()
+      lock.name = 5
+    end)
     helper.raises("field 'nmae' can't be set", function() lock.nmae = "x" end)
   end)
 

@@ -1,0 +1,307 @@
+-- The end of a program: who is waited for, who is cancelled, the exit status, Ctrl-C.
+
+local helper = require "spec.helper"
+
+helper.case_limit = 30
+
+-- The keyword of a worker's body in scripts: `%s` is the model.
+local function script(text, model, options)
+  return helper.script(text:gsub("MODEL", model or ""), options)
+end
+
+describe("when the main script returns", function()
+  helper.each_model("workers are waited for", function(_, model)
+    local run = script([[
+      require("heddle.MODEL").start(function()
+        require("heddle").sleep(0.05)
+        print "worker"
+      end)
+      print "main"
+    ]], model)
+    assert.equal("main\nworker\n", run.out)
+    assert.equal("", run.err)
+    assert.equal(0, run.code)
+  end)
+
+  helper.each_model("workers that they start then are waited for as well", function(_, model)
+    local run = script([[
+      local M = require "heddle.MODEL"
+      M.start(function(name)
+        require("heddle").sleep(0.02)
+        require("heddle." .. name).start(function()
+          require("heddle").sleep(0.02)
+          print "second"
+        end)
+        print "first"
+      end, "MODEL")
+    ]], model)
+    assert.equal("first\nsecond\n", run.out)
+    assert.equal(0, run.code)
+  end)
+
+  helper.each_model("daemons are stopped", function(_, model)
+    local run = script([[
+      require("heddle.MODEL").start({ daemon = true }, function()
+        require("heddle").sleep(30)
+        print "never"
+      end)
+      require("heddle").sleep(0.02)
+      print "main"
+    ]], model)
+    assert.equal("main\n", run.out)
+    assert.equal("", run.err)
+    assert.equal(0, run.code)
+    assert.is_true(run.wall < 10 * helper.slack)
+  end)
+
+  helper.each_model("daemons in a tight loop are stopped, too", function(_, model)
+    local run = script([[
+      require("heddle.MODEL").start({ daemon = true }, function()
+        while true do pcall(function() while true do end end) end
+      end)
+      require("heddle").sleep(0.02)
+      print "main"
+    ]], model)
+    assert.equal("main\n", run.out)
+    assert.equal(0, run.code)
+    assert.is_true(run.wall < 10 * helper.slack)
+  end, { "thread", "isolate", "process" })
+
+  helper.each_model("daemons run their clean-up", function(_, model)
+    local run = script([[
+      require("heddle.MODEL").start({ daemon = true }, function()
+        local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+        require("heddle").sleep(30)
+      end)
+      require("heddle").sleep(0.02)
+    ]], model)
+    assert.equal("cleaned\n", run.out)
+    assert.equal(0, run.code)
+  end, { "task", "thread", "isolate" })
+
+  it("daemons are stopped only after the others have ended", function()
+    local run = script [[
+      local q = require("heddle.queue").new()
+      require("heddle.thread").start({ daemon = true }, function()
+        for item in q:items() do print("daemon got " .. item) end
+      end)
+      require("heddle.thread").start(function()
+        require("heddle").sleep(0.03)
+        q:put "it"
+        require("heddle").sleep(0.03)
+      end)
+    ]]
+    assert.equal("daemon got it\n", run.out)
+  end)
+
+  it("handles made with new and never started hold nothing up", function()
+    local run = script [[
+      for _, model in ipairs { "task", "thread", "isolate", "process" } do
+        require("heddle." .. model).new(print, "never")
+      end
+    ]]
+    assert.equal("", run.all)
+    assert.equal(0, run.code)
+  end)
+
+  it("global objects are finalized and closed", function()
+    local run = script [[
+      kept = setmetatable({}, { __gc = function() print "finalized" end })
+      local f = io.open(os.tmpname(), "w")
+      f:write "x"
+    ]]
+    assert.equal("finalized\n", run.out)
+  end)
+end)
+
+describe("the exit status", function()
+  it("is 0 when the script returned", function()
+    assert.equal(0, script("return 5").code)
+    assert.equal(0, script("").code)
+  end)
+
+  it("is 1 when it raised, with message and traceback", function()
+    local run = script "local function f() error 'broken' end\nf()"
+    assert.equal(1, run.code)
+    assert.matches("%.lua:1: broken\nstack traceback:", run.err)
+    assert.equal("", run.out)
+  end)
+
+  it("is 1 after it raised, but its workers are waited for", function()
+    local run = script [[
+      require("heddle.thread").start(function()
+        require("heddle").sleep(0.05)
+        print "worker"
+      end)
+      error "main failed"
+    ]]
+    assert.equal(1, run.code)
+    assert.equal("worker\n", run.out)
+    assert.matches("main failed", run.err)
+  end)
+
+  helper.each_model("is the script's, not that of a failing worker", function(_, model)
+    local run = script([[
+      require("heddle.MODEL").start(function() error "worker failed" end)
+      print "fine"
+    ]], model)
+    assert.equal(0, run.code)
+    assert.equal("fine\n", run.out)
+    assert.equal(1, select(2, run.err:gsub("worker failed", "")))
+  end)
+
+  it("is os.exit's argument", function()
+    assert.equal(7, script("os.exit(7)").code)
+    assert.equal(0, script("os.exit(true)").code)
+    assert.equal(1, script("os.exit(false)").code)
+    assert.equal(0, script("os.exit()").code)
+    assert.equal(8, script("require('heddle.task').start(function() os.exit(8) end)").code)
+  end)
+
+  it("os.exit writes out what was written and leaves no process behind", function()
+    local run = script [[
+      local pids = require("heddle.queue").new()
+      for _, method in ipairs(require("heddle.process").methods()) do
+        require("heddle.process").start({ method = method }, function(out)
+          out:put(io.open("/proc/self/stat"):read "n")
+          require("heddle").sleep(60)
+        end, pids)
+      end
+      for _ = 1, 3 do io.write(pids:get(), " ") end
+      os.exit(5)
+    ]]
+    assert.equal(5, run.code)
+    local n = 0
+    for pid in run.out:gmatch "%d+" do
+      n = n + 1
+      helper.wait_for(function()
+        local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+        return state == nil or state == "Z"
+      end)
+    end
+    assert.equal(3, n)
+  end)
+
+  it("is 1 for an error object, which prints itself", function()
+    local run = script "error(setmetatable({}, { __tostring = function() return 'object!' end }))"
+    assert.equal(1, run.code)
+    assert.matches("object!", run.err)
+    assert.equal(1, script("error()").code)
+    assert.equal(1, script("error({})").code)
+  end)
+
+  it("is 1 when the script does not compile or does not exist", function()
+    local run = script "this is no Lua"
+    assert.equal(1, run.code)
+    assert.matches("syntax error", run.err)
+    run = helper.heddle { "/nowhere/at/all.lua" }
+    assert.equal(1, run.code)
+    assert.matches("/nowhere/at/all%.lua", run.err)
+  end)
+end)
+
+describe("Ctrl-C", function()
+  local INTERRUPTED = 130
+  local after = { interrupt = 0.4 * helper.slack }
+
+  local function expect_interrupted(run)
+    assert.equal(INTERRUPTED, run.code, run.all)
+    assert.is_true(run.wall < 15 * helper.slack)
+  end
+
+  it("ends a sleeping script", function()
+    expect_interrupted(script("require('heddle').sleep(30)", nil, after))
+  end)
+
+  it("ends a busy script", function()
+    expect_interrupted(script("while true do end", nil, after))
+  end)
+
+  it("ends a script that catches every error of its loop, when it comes twice", function()
+    local run = helper.command { "sh", "-c", ([[
+      %s -e 'while true do pcall(function() while true do end end) end' &
+      sleep %g; kill -INT $!; sleep 0.3; kill -INT $!
+      wait $!
+      echo $?
+    ]]):format(helper.absolute_executable(), 0.3 * helper.slack) }
+    assert.equal("130\n", run.out)
+  end)
+
+  helper.each_model("ends what waits for a worker, and the worker", function(_, model)
+    local run = script([[
+      local h = require("heddle.MODEL").start(function()
+        local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+        require("heddle").sleep(30)
+      end)
+      h:join()
+    ]], model, after)
+    expect_interrupted(run)
+    assert.equal("cleaned\n", run.out)
+  end)
+
+  helper.each_model("ends busy workers", function(_, model)
+    local run = script([[
+      for _ = 1, 2 do
+        require("heddle.MODEL").start(function() while true do end end)
+      end
+      require("heddle").sleep(30)
+    ]], model, after)
+    expect_interrupted(run)
+  end, { "thread", "isolate", "process" })
+
+  it("while the end waits for workers", function()
+    local run = script([[
+      require("heddle.thread").start(function() require("heddle").sleep(30) end)
+      print "main is over"
+    ]], nil, after)
+    expect_interrupted(run)
+    assert.equal("main is over\n", run.out)
+  end)
+
+  it("while the end waits for tasks", function()
+    local run = script([[
+      for _, daemon in ipairs { false, true } do
+        require("heddle.task").start({ daemon = daemon }, function()
+          local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+          require("heddle").sleep(30)
+        end)
+      end
+      print "main is over"
+    ]], nil, after)
+    expect_interrupted(run)
+    assert.equal("main is over\ncleaned\ncleaned\n", run.out)
+  end)
+
+  it("runs the main script's clean-up", function()
+    local run = script([[
+      local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+      require("heddle").sleep(30)
+    ]], nil, after)
+    expect_interrupted(run)
+    assert.equal("cleaned\n", run.out)
+  end)
+
+  it("leaves no process behind", function()
+    local run = script([[
+      local pids = require("heddle.queue").new()
+      for _, method in ipairs(require("heddle.process").methods()) do
+        require("heddle.process").start({ method = method }, function(out)
+          out:put(io.open("/proc/self/stat"):read "n")
+          while true do end
+        end, pids)
+      end
+      for _ = 1, 3 do io.write(pids:get(), " ") end
+      require("heddle").sleep(30)
+    ]], nil, { interrupt = 1 * helper.slack })
+    expect_interrupted(run)
+    local n = 0
+    for pid in run.out:gmatch "%d+" do
+      n = n + 1
+      helper.wait_for(function()
+        local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+        return state == nil or state == "Z"
+      end)
+    end
+    assert.equal(3, n)
+  end)
+end)
