@@ -19,6 +19,7 @@ stage() {
   shift 2
   log="build/test/${name// /-}.log"
   begun=$(date +%s)
+  : >"$log"
   printf -- '--- %s\n' "$name"
   timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null &
   child=$!
