@@ -19,6 +19,28 @@ int binding_wait(lua_State *L, enum sync_kind kind, const struct loop_op *op) {
   return loop_block(L, op, handle->object, &ask, timeout);
 }
 
+// The running task's id; 0: none runs.
+uint32_t binding_task(void) {
+  return loop_self && loop_self->current ? loop_self->current->self.task : 0;
+}
+
+// Whether the running task is being stopped for good.
+bool binding_is_stopped(void) {
+  return loop_self && loop_self->current && loop_self->current->hard;
+}
+
+// Shields the running task from cancels (+1), or does so no more (-1).
+void binding_shield(int change) {
+  struct task *task = loop_self->current;
+  task->shields = (uint16_t)(task->shields + change);
+}
+
+// Raises a cancel of the running task that has come already.
+void binding_raise_pending(lua_State *L) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  if (task && task_interrupted(task)) task_raise_pending(L, task);
+}
+
 // Reads a whole number >= least; nil or none: `unless_given`, where that is not below `least`.
 uint64_t binding_count(lua_State *L, int arg, const char *function, const char *what,
                        lua_Integer least, lua_Integer unless_given) {

@@ -10,9 +10,11 @@
 _Static_assert(sizeof(struct sync_object) <= 144, "a kind has 112 bytes of its own");
 
 const struct sync_class *sync_classes[SYNC_KINDS] = {
-    [SYNC_LOCK] = &sync_lock_class,   [SYNC_QUEUE] = &sync_queue_class,
-    [SYNC_EVENT] = &sync_event_class, [SYNC_LATCH] = &sync_latch_class,
-    [SYNC_VALUE] = &sync_value_class,
+    [SYNC_LOCK] = &sync_lock_class,           [SYNC_QUEUE] = &sync_queue_class,
+    [SYNC_EVENT] = &sync_event_class,         [SYNC_LATCH] = &sync_latch_class,
+    [SYNC_VALUE] = &sync_value_class,         [SYNC_RLOCK] = &sync_rlock_class,
+    [SYNC_CONDITION] = &sync_condition_class, [SYNC_SEMAPHORE] = &sync_semaphore_class,
+    [SYNC_BARRIER] = &sync_barrier_class,     [SYNC_RWLOCK] = &sync_rwlock_class,
 };
 
 // references -----------------------------------------------------------------------------------
@@ -68,6 +70,9 @@ void sync_release(struct sync_object *object) {
 
 // A reference that a message held is now an interpreter's of this process.
 void sync_adopt(struct sync_object *object) { atomic_fetch_add(refs_of(program_slot, object), 1); }
+
+// A message, or another object, holds one more reference.
+void sync_retain_message(struct sync_object *object) { atomic_fetch_add(&object->refs, 1); }
 
 // A reference that a message held is given up.
 void sync_release_message(struct sync_object *object) { drop(object, 1); }
@@ -169,11 +174,25 @@ static void enlist(struct sync_object *object, int list, struct park_self *self)
   self->record = index;
 }
 
-static void give_up_place(struct sync_object *object, int list, struct park_self *self) {
+// Under the guard: the asker leaves the list it stands in, if it stands in one.
+void sync_give_up_place(struct sync_object *object, struct park_self *self) {
   if (self->record == 0) return;
-  park_leave(&object->waiters[list], self->record);
+  park_leave(&object->waiters[park_record(self->record)->list], self->record);
   guard_step();
   self->record = 0;
+}
+
+// As sync_attempt, under the guard already.
+bool sync_attempt_inside(struct sync_object *object, const struct sync_wait *wait,
+                         struct park_self *self) {
+  if (self->record && park_record(self->record)->state == PARK_KICKED)
+    park_settle_kick(self->record);
+  bool got = my_turn(object, wait, self->record) && wait->take(object, self);
+  if (got)
+    sync_give_up_place(object, self);
+  else if (self->enlist && self->record == 0)
+    enlist(object, wait->list, self);
+  return got;
 }
 
 // Tries to take what `wait` is about: if it is there and the asker's turn. Else, if the asker wants
@@ -182,21 +201,16 @@ static void give_up_place(struct sync_object *object, int list, struct park_self
 bool sync_attempt(struct sync_object *object, const struct sync_wait *wait,
                   struct park_self *self) {
   sync_begin(object);
-  if (self->record && park_record(self->record)->state == PARK_KICKED)
-    park_settle_kick(self->record);
-  bool got = my_turn(object, wait, self->record) && wait->take(object, self);
-  if (got)
-    give_up_place(object, wait->list, self);
-  else if (self->enlist && self->record == 0)
-    enlist(object, wait->list, self);
+  bool got = sync_attempt_inside(object, wait, self);
   sync_end(object);
   return got;
 }
 
 // The asker waits no more: its place goes to the next.
 void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct park_self *self) {
+  (void)wait;
   sync_begin(object);
-  give_up_place(object, wait->list, self);
+  sync_give_up_place(object, self);
   sync_end(object);
 }
 

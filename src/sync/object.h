@@ -20,6 +20,11 @@ enum sync_kind {
   SYNC_EVENT,
   SYNC_LATCH,
   SYNC_VALUE,
+  SYNC_RLOCK,
+  SYNC_CONDITION,
+  SYNC_SEMAPHORE,
+  SYNC_BARRIER,
+  SYNC_RWLOCK,
   SYNC_KINDS
 };
 enum { SYNC_LISTS = 3 };
@@ -59,12 +64,15 @@ struct sync_wait {
 
 extern const struct sync_class *sync_classes[SYNC_KINDS]; // the worker room adds its own
 extern const struct sync_class sync_lock_class, sync_queue_class, sync_event_class;
-extern const struct sync_class sync_latch_class, sync_value_class;
+extern const struct sync_class sync_latch_class, sync_value_class, sync_rlock_class;
+extern const struct sync_class sync_condition_class, sync_semaphore_class, sync_barrier_class;
+extern const struct sync_class sync_rwlock_class;
 
 struct sync_object *sync_create(enum sync_kind kind);
 void sync_retain(struct sync_object *object);
 void sync_release(struct sync_object *object);
 void sync_adopt(struct sync_object *object);
+void sync_retain_message(struct sync_object *object);
 void sync_release_message(struct sync_object *object);
 void sync_retain_for(struct sync_object *object, uint32_t process);
 bool sync_is_object(uint64_t offset);
@@ -72,6 +80,9 @@ bool sync_is_object(uint64_t offset);
 void sync_begin(struct sync_object *object);
 void sync_end(struct sync_object *object);
 bool sync_attempt(struct sync_object *object, const struct sync_wait *wait, struct park_self *self);
+bool sync_attempt_inside(struct sync_object *object, const struct sync_wait *wait,
+                         struct park_self *self);
+void sync_give_up_place(struct sync_object *object, struct park_self *self);
 void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct park_self *self);
 
 bool sync_bury_process(uint32_t process);

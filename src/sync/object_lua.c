@@ -10,8 +10,12 @@
 #define MAGIC 0x686564646c650000u // plus the kind
 
 static const char *const metas[SYNC_KINDS] = {
-    [SYNC_LOCK] = "heddle.lock",   [SYNC_QUEUE] = "heddle.queue", [SYNC_WORKER] = "heddle.worker",
-    [SYNC_EVENT] = "heddle.event", [SYNC_LATCH] = "heddle.latch", [SYNC_VALUE] = "heddle.value",
+    [SYNC_LOCK] = "heddle.lock",           [SYNC_QUEUE] = "heddle.queue",
+    [SYNC_WORKER] = "heddle.worker",       [SYNC_EVENT] = "heddle.event",
+    [SYNC_LATCH] = "heddle.latch",         [SYNC_VALUE] = "heddle.value",
+    [SYNC_RLOCK] = "heddle.rlock",         [SYNC_CONDITION] = "heddle.condition",
+    [SYNC_SEMAPHORE] = "heddle.semaphore", [SYNC_BARRIER] = "heddle.barrier",
+    [SYNC_RWLOCK] = "heddle.rwlock",
 };
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
@@ -78,11 +82,18 @@ void object_push_new(lua_State *L, struct sync_object *object) {
   push_handle(L, object);
 }
 
+// The handle of an object of that kind at `arg`; NULL if it is something else.
+struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind) {
+  struct sync_handle *handle = lua_touserdata(L, arg);
+  // the length of a light userdata is 0
+  bool ours = handle && lua_rawlen(L, arg) == sizeof *handle && handle->magic == MAGIC + kind;
+  return ours ? handle : NULL;
+}
+
 // The handle at index 1 as self of a method; anything else is misuse.
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function) {
-  struct sync_handle *handle = lua_touserdata(L, 1);
-  // the length of a light userdata is 0
-  if (handle && lua_rawlen(L, 1) == sizeof *handle && handle->magic == MAGIC + kind) return handle;
+  struct sync_handle *handle = object_test(L, 1, kind);
+  if (handle) return handle;
   loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function,
               metas[kind] + 7, loop_typename(L, 1));
   return NULL;
@@ -218,11 +229,11 @@ static void release(uint64_t reference) {
 static const char *module_of(enum sync_kind kind) {
   switch (kind) {
   case SYNC_QUEUE:
-    return "heddle.native.queue";
+    return "heddle.queue";
   case SYNC_VALUE:
-    return "heddle.native.shared";
+    return "heddle.shared";
   default:
-    return "heddle.native.sync";
+    return "heddle.sync";
   }
 }
 

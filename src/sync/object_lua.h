@@ -18,12 +18,14 @@ struct sync_handle {
 
 void object_push(lua_State *L, struct sync_object *object);
 void object_push_new(lua_State *L, struct sync_object *object);
+struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind);
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function);
 void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
 void object_retain_all_for(lua_State *L, uint32_t process);
 void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
 void queue_cross(void);
+void barrier_cross(void);
 void queue_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);

@@ -358,6 +358,12 @@ void sync_queue_share(struct sync_queue *q) {
   sync_end(&q->head);
 }
 
+// Throws a message away that has a block of its own.
+void sync_drop_block(uint64_t block, uint64_t size) {
+  drop_message(arena_at(block), size);
+  arena_free(block);
+}
+
 // A copy of a large message in an arena block of its own; 0 when the arena is full.
 uint64_t sync_block(const void *bytes, size_t size) {
   uint64_t block = arena_alloc(size);

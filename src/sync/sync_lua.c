@@ -1,8 +1,7 @@
 // heddle.native.sync: the lock as Lua sees it.
 #include "sync/bindings_lua.h"
+#include "sync/guard_lua.h"
 #include "sync/lock.h"
-
-#define GUARD_META "heddle.guard"
 
 // waiting --------------------------------------------------------------------------------------
 
@@ -20,16 +19,14 @@ static int acquired(lua_State *L, void *object, struct park_self *self, bool got
   return 2;
 }
 
+static void give_back(lua_State *L, struct sync_object *object) {
+  (void)L;
+  sync_lock_release((struct sync_lock *)object);
+}
+
 static int held(lua_State *L, void *object, struct park_self *self, bool got) {
   if (!got) return object_timed_out(L, "timeout");
-  struct sync_object **guard = lua_newuserdatauv(L, sizeof *guard, 1);
-  *guard = object;
-  luaL_setmetatable(L, GUARD_META);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1); // keeps the lock alive
-  if (!self->abandoned) return 1;
-  lua_pushliteral(L, "abandoned");
-  return 2;
+  return guard_push(L, object, give_back, self->abandoned);
 }
 
 static const struct loop_op acquire_op = {"lock:acquire", attempt, leave, acquired,
@@ -65,35 +62,16 @@ static int m_locked(lua_State *L) {
   return 1;
 }
 
-// guards ---------------------------------------------------------------------------------------
-
-// guard:release(), and the end of its block: gives the lock back, once.
-static int guard_release(lua_State *L) {
-  struct sync_object **guard = luaL_checkudata(L, 1, GUARD_META);
-  if (*guard) sync_lock_release((struct sync_lock *)*guard);
-  *guard = NULL;
-  return 0;
+// Waits for a lock that stands behind the object at 1. Tail position.
+int lock_acquire(lua_State *L, struct sync_object *lock, double timeout) {
+  struct park_self ask = {0};
+  return loop_block(L, &acquire_op, lock, &ask, timeout);
 }
 
-static int guard_tostring(lua_State *L) {
-  struct sync_object **guard = luaL_checkudata(L, 1, GUARD_META);
-  char label[80] = "released";
-  if (*guard) sync_label(*guard, label, sizeof label);
-  lua_pushfstring(L, "guard (%s)", label);
-  return 1;
-}
-
-static void open_guard(lua_State *L) {
-  static const luaL_Reg methods[] = {{"release", guard_release},
-                                     {"__close", guard_release},
-                                     {"__tostring", guard_tostring},
-                                     {NULL, NULL}};
-  if (luaL_newmetatable(L, GUARD_META)) {
-    luaL_setfuncs(L, methods, 0);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, -2, "__index");
-  }
-  lua_pop(L, 1);
+// The same, and pushes a guard.
+int lock_hold(lua_State *L, struct sync_object *lock, double timeout) {
+  struct park_self ask = {0};
+  return loop_block(L, &hold_op, lock, &ask, timeout);
 }
 
 // sync.lock() -> a new lock, free
@@ -119,9 +97,14 @@ static const luaL_Reg functions[] = {{"lock", f_lock}, {"objects", f_objects}, {
 // Opens heddle.native.sync.
 int luaopen_heddle_native_sync(lua_State *L) {
   object_open(L, SYNC_LOCK, lock_methods);
-  open_guard(L);
+  guard_open(L);
   luaL_newlib(L, functions);
   sync_open_event(L);
   sync_open_latch(L);
+  sync_open_rlock(L);
+  sync_open_condition(L);
+  sync_open_semaphore(L);
+  sync_open_barrier(L);
+  sync_open_rwlock(L);
   return 1;
 }

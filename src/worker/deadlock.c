@@ -44,7 +44,7 @@ static int describe_holder(const struct park_record *r, char *text, size_t size)
   text[0] = 0;
   if (!sync_is_object(r->object)) return 0;
   const struct sync_object *object = arena_at(r->object);
-  if (object->kind != SYNC_LOCK ||
+  if ((object->kind != SYNC_LOCK && object->kind != SYNC_RLOCK) ||
       !sync_lock_holder((const struct sync_lock *)object, &process, &task))
     return 0;
   const struct park_record *holder = waiting_task(task);
@@ -95,7 +95,8 @@ enum { LONGEST_CYCLE = 64 };
 static struct sync_lock *lock_waited_for(const struct park_record *r) {
   if (r->timed || !sync_is_object(r->object)) return NULL;
   struct sync_object *object = arena_at(r->object);
-  return object->kind == SYNC_LOCK ? (struct sync_lock *)object : NULL;
+  bool is_lock = object->kind == SYNC_LOCK || object->kind == SYNC_RLOCK;
+  return is_lock ? (struct sync_lock *)object : NULL;
 }
 
 // The waiter record of the task that holds the lock which `r` waits for; NULL if that one does not

@@ -85,6 +85,7 @@ void worker_init_process(void) {
   value_set_key(arena->key);
   object_cross();
   queue_cross();
+  barrier_cross();
   gil_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);
