@@ -120,6 +120,13 @@ bool arena_is_block(uint64_t block, size_t size) {
   return b->magic == MAGIC && b->power < ARENA_CLASSES && arena_block_size(block) >= size;
 }
 
+// Word by word: a reaper may be looking at what the cell held before.
+static void clear_cell(uint64_t cell) {
+  _Atomic uint64_t *words = arena_at(cell);
+  for (size_t i = 0; i < ARENA_CELL / sizeof *words; i++)
+    atomic_store_explicit(&words[i], 0, memory_order_relaxed);
+}
+
 // A cell for one shared object, cleared. Returns its offset, 0 when there are too many.
 uint64_t arena_cell_alloc(void) {
   guard_lock(&arena->cell_guard);
@@ -135,13 +142,13 @@ uint64_t arena_cell_alloc(void) {
   }
   guard_unlock(&arena->cell_guard);
   uint64_t cell = ARENA_CELL_AT + (uint64_t)index * ARENA_CELL;
-  memset(arena_at(cell), 0, ARENA_CELL);
+  clear_cell(cell);
   return cell;
 }
 
 // Gives a cell back. Its first word is 0 from then on.
 void arena_cell_free(uint64_t cell) {
-  memset(arena_at(cell), 0, 8);
+  atomic_store((_Atomic uint64_t *)arena_at(cell), 0);
   guard_lock(&arena->cell_guard);
   *(uint32_t *)arena_at(cell + 8) = arena->cell_free;
   arena->cell_free = (uint32_t)((cell - ARENA_CELL_AT) / ARENA_CELL) + 1;

@@ -53,6 +53,17 @@ static void drop(struct sync_object *object, uint64_t references) {
   arena_cell_free(arena_offset(object));
 }
 
+// Holds an object while a reaper looks at it, unless it is on its way out or a cell in no use.
+static bool hold(struct sync_object *object) {
+  uint64_t refs = atomic_load(&object->refs);
+  while (refs > 0)
+    if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1)) break;
+  if (refs == 0) return false;
+  if (object->kind > SYNC_NONE && object->kind < SYNC_KINDS) return true;
+  atomic_fetch_sub(&object->refs, 1);
+  return false;
+}
+
 // One more interpreter of this process has it.
 void sync_retain(struct sync_object *object) { sync_retain_for(object, program_slot); }
 
@@ -223,7 +234,7 @@ static bool owned_by(uint32_t seat, uint32_t process) {
 static void bury_waiter(uint32_t index) {
   struct park_record *r = park_record(index);
   uint64_t offset = r->object;
-  if (sync_is_object(offset)) {
+  if (sync_is_object(offset) && hold(arena_at(offset))) {
     struct sync_object *object = arena_at(offset);
     sync_begin(object);
     if (r->object == offset) {
@@ -231,6 +242,7 @@ static void bury_waiter(uint32_t index) {
       rebuild_lists(object);
     }
     sync_end(object);
+    drop(object, 1);
   }
   r->object = 0;
   r->state = PARK_WAITING;
@@ -239,11 +251,10 @@ static void bury_waiter(uint32_t index) {
 
 static void bury_object(struct sync_object *object, uint32_t process) {
   _Atomic uint16_t *refs = refs_of(process, object);
-  if (object->kind == SYNC_NONE) return;
+  if (!hold(object)) return;
   const struct sync_class *class = sync_classes[object->kind];
   if (class->bury) class->bury(object, process);
-  uint16_t held = atomic_exchange(refs, 0);
-  if (held) drop(object, held);
+  drop(object, (uint64_t)atomic_exchange(refs, 0) + 1);
 }
 
 // Repairs the objects that the process was changing when it died, and sets their waiters going.
@@ -257,9 +268,10 @@ static bool bury_changes(uint32_t process) {
       uint64_t at = seat->at.at[k];
       uint64_t cell = at - at % ARENA_CELL;
       any = any || at != 0;
-      if (!sync_is_object(cell)) continue;
+      if (!sync_is_object(cell) || !hold(arena_at(cell))) continue;
       sync_begin(arena_at(cell));
       sync_end(arena_at(cell));
+      drop(arena_at(cell), 1);
     }
   }
   return any;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ enum { STACK = 128 * 1024, EVENTS = 32, EXIT_NOT_STARTED = 1 };
 static const int64_t UNBORN = 5000000000; // ns that an orphan gets to tell its pid
 
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+static sem_t up;
 static int poller = -1;
 static int bell[2] = {-1, -1};
 static uint32_t seat = UINT32_MAX;
@@ -236,6 +238,7 @@ static void *reap_for_ever(void *argument) {
   program_seat_sit(seat);
   prctl(PR_SET_NAME, "heddle-reaper");
   heed_bell();
+  sem_post(&up);
   for (;;) {
     int n = epoll_wait(poller, events, EVENTS, watch_orphans());
     for (int i = 0; i < n; i++) {
@@ -259,12 +262,15 @@ static bool open_bell(void) {
   return epoll_ctl(poller, EPOLL_CTL_ADD, bell[0], &event) == 0;
 }
 
+// Returns when the thread has its start behind it: a fork must not catch it there, in the C
+// library.
 static bool start_thread(void) {
   pthread_attr_t attributes;
   pthread_t thread;
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &old);
+  sem_init(&up, 0, 0);
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -272,6 +278,8 @@ static bool start_thread(void) {
 #endif
   bool fine = pthread_create(&thread, &attributes, reap_for_ever, NULL) == 0;
   pthread_attr_destroy(&attributes);
+  while (fine && sem_wait(&up) != 0) {
+  }
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return fine;
 }

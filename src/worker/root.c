@@ -68,7 +68,8 @@ static void look(lua_State *L) {
   struct loop *loop = loop_self;
   struct program_seat *seat = program_seat(loop->seat);
   struct task *task = loop->current;
-  bool interrupted = interrupts != interrupts_seen && loop->seat == arena->root_seat;
+  bool root = loop->seat == arena->root_seat && program_slot == 0;
+  bool interrupted = root && interrupts != interrupts_seen;
   uint32_t why = atomic_exchange(&seat->attention, 0);
   if (why) attend(loop, why);
   if (why & ATTENTION_RESCAN) program_ask(loop->seat, ATTENTION_RESCAN);
