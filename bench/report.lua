@@ -24,7 +24,7 @@ local function describe(entry)
   local v = figures(entry)
   if #v == 0 then return entry.error or "not here" end
   local middle, low, high = median(v)
-  local note = entry.failures > 0 and (", %d failed"):format(entry.failures) or ""
+  local note = entry.failures > 0 and (", %d failed: %s"):format(entry.failures, entry.error) or ""
   return ("%s (%s..%s%s)"):format(short(middle), short(low), short(high), note)
 end
 

@@ -18,8 +18,6 @@ end
 
 -- ---- one work: all its programs, in rounds
 
-local measured = {} -- our own figures, by work: what one work measured, another may compare with
-
 -- The programs of a work: ours first, each with a list of figures by round.
 local function entries(work)
   local list = { { program = "heddle", script = work.script, work = work.work or work.name } }
@@ -30,18 +28,13 @@ local function entries(work)
       }
     end
   end
-  for i, e in ipairs(list) do
-    local known = i > 1 and e.program == "heddle" and measured[e.work]
-    e.values, e.failures = {}, 0
-    if known then e.values, e.variant, e.known = known.values, known.variant, true end
-  end
-  measured[work.name] = list[1]
+  for _, e in ipairs(list) do e.values, e.failures = {}, 0 end
   return list
 end
 
 -- One start; after two failures a program is left out.
 local function measure(entry, round, work)
-  if entry.known or entry.failures >= 2 or not program.available(entry.program) then return end
+  if entry.failures >= 2 or not program.available(entry.program) then return end
   quiet.wait()
   local value, variant = program.start(entry, work, settings)
   if value then
