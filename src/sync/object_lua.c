@@ -40,6 +40,7 @@ static void push_handle(lua_State *L, struct sync_object *object) {
   handle->magic = MAGIC + object->kind;
   handle->object = object;
   handle->own = 0;
+  handle->process = program_slot;
   const char *meta = metas[object->kind];
   if (luaL_getmetatable(L, meta) == LUA_TNIL) luaL_error(L, "%s is not open", meta);
   lua_setmetatable(L, -2);
@@ -146,9 +147,7 @@ static int m_tostring(lua_State *L) {
 }
 
 static int m_gc(lua_State *L) {
-  struct sync_handle *handle = lua_touserdata(L, 1);
-  if (handle->object) sync_release(handle->object);
-  handle->object = NULL;
+  object_let_go(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -188,6 +187,21 @@ void object_retain_all_for(lua_State *L, uint32_t process) {
     if (handle && handle->object) sync_retain_for(handle->object, process);
   }
   lua_pop(L, 1);
+}
+
+// In the forked child: the handles that it has are its own. Those that waited for their finalizer at
+// the fork are in no table any more; they stay the parent's.
+void object_adopt_all(lua_State *L) {
+  push_cache(L);
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    ((struct sync_handle *)lua_touserdata(L, -1))->process = program_slot;
+  lua_pop(L, 1);
+}
+
+// Gives a handle's reference up.
+void object_let_go(struct sync_handle *handle) {
+  if (handle->object && handle->process == program_slot) sync_release(handle->object);
+  handle->object = NULL;
 }
 
 // As a loop_op's describe: the object's label.

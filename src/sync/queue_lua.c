@@ -1,5 +1,6 @@
 // heddle.native.queue: the queue as Lua sees it. While it holds references, its items are in a
 // table (the handle's uservalue 1) used as a ring: item number n is at n % capacity + 1.
+#include "base/program.h"
 #include "loop/misuse_lua.h"
 #include "loop/task.h"
 #include "sync/object_lua.h"
@@ -20,6 +21,7 @@ static _Thread_local struct sync_message got;
 // ends.
 struct pending {
   struct sync_message message;
+  uint32_t process; // whose it is: a forked child has copies
   bool sent;
   char bytes[];
 };
@@ -165,7 +167,7 @@ static const struct loop_op put_op = {"queue:put", put_attempt, put_leave, put_f
 
 static int pending_gc(lua_State *L) {
   struct pending *pending = luaL_checkudata(L, 1, PENDING_META);
-  if (pending->sent) return 0;
+  if (pending->sent || pending->process != program_slot) return 0;
   pending->sent = true;
   const struct sync_message *m = &pending->message;
   value_drop(m->block ? arena_at(m->block) : m->bytes, m->size);
@@ -189,6 +191,7 @@ static struct pending *push_pending(lua_State *L) {
   if (!large) memcpy(p->bytes, bytes, message.size);
   message.bytes = p->bytes;
   p->message = message;
+  p->process = program_slot;
   p->sent = false;
   luaL_setmetatable(L, PENDING_META);
   return p;

@@ -14,6 +14,7 @@ static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t se
   park_after_fork();
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
+  object_adopt_all(loop->interp->main);
   worker_own_loop(loop, seat);
   gate_renew();
   pthread_sigmask(SIG_SETMASK, old, NULL);
