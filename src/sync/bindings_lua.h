@@ -14,6 +14,8 @@ void sync_open_condition(lua_State *L);
 void sync_open_semaphore(lua_State *L);
 void sync_open_barrier(lua_State *L);
 void sync_open_rwlock(lua_State *L);
+void sync_open_array(lua_State *L);
+void sync_open_dict(lua_State *L);
 
 int lock_acquire(lua_State *L, struct sync_object *lock, double timeout);
 int lock_hold(lua_State *L, struct sync_object *lock, double timeout);

@@ -15,6 +15,7 @@ const struct sync_class *sync_classes[SYNC_KINDS] = {
     [SYNC_VALUE] = &sync_value_class,         [SYNC_RLOCK] = &sync_rlock_class,
     [SYNC_CONDITION] = &sync_condition_class, [SYNC_SEMAPHORE] = &sync_semaphore_class,
     [SYNC_BARRIER] = &sync_barrier_class,     [SYNC_RWLOCK] = &sync_rwlock_class,
+    [SYNC_ARRAY] = &sync_array_class,         [SYNC_DICT] = &sync_dict_class,
 };
 
 // references -----------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ enum sync_kind {
   SYNC_SEMAPHORE,
   SYNC_BARRIER,
   SYNC_RWLOCK,
+  SYNC_ARRAY,
+  SYNC_DICT,
   SYNC_KINDS
 };
 enum { SYNC_LISTS = 3 };
@@ -66,7 +68,7 @@ extern const struct sync_class *sync_classes[SYNC_KINDS]; // the worker room add
 extern const struct sync_class sync_lock_class, sync_queue_class, sync_event_class;
 extern const struct sync_class sync_latch_class, sync_value_class, sync_rlock_class;
 extern const struct sync_class sync_condition_class, sync_semaphore_class, sync_barrier_class;
-extern const struct sync_class sync_rwlock_class;
+extern const struct sync_class sync_rwlock_class, sync_array_class, sync_dict_class;
 
 struct sync_object *sync_create(enum sync_kind kind);
 void sync_retain(struct sync_object *object);

@@ -15,7 +15,8 @@ static const char *const metas[SYNC_KINDS] = {
     [SYNC_LATCH] = "heddle.latch",         [SYNC_VALUE] = "heddle.value",
     [SYNC_RLOCK] = "heddle.rlock",         [SYNC_CONDITION] = "heddle.condition",
     [SYNC_SEMAPHORE] = "heddle.semaphore", [SYNC_BARRIER] = "heddle.barrier",
-    [SYNC_RWLOCK] = "heddle.rwlock",
+    [SYNC_RWLOCK] = "heddle.rwlock",       [SYNC_ARRAY] = "heddle.array",
+    [SYNC_DICT] = "heddle.dict",
 };
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
@@ -245,6 +246,8 @@ static const char *module_of(enum sync_kind kind) {
   case SYNC_QUEUE:
     return "heddle.queue";
   case SYNC_VALUE:
+  case SYNC_ARRAY:
+  case SYNC_DICT:
     return "heddle.shared";
   default:
     return "heddle.sync";

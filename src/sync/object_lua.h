@@ -29,6 +29,7 @@ void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
 void queue_cross(void);
 void barrier_cross(void);
+void dict_cross(void);
 void queue_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const sync_value_kinds[] = {"int", "float", "bool"};
+
 static void settle(struct sync_object *object) { (void)object; }
 
 // A float as the bits that are kept.
@@ -30,11 +32,13 @@ static void describe(struct sync_object *object, char *text, size_t size) {
     snprintf(text, size, "%s", bits ? "true" : "false");
 }
 
-const struct sync_class sync_value_class = {"Value", settle, NULL, NULL, NULL, describe};
+static void release(struct sync_object *object) { sync_data_release((struct sync_data *)object); }
+
+const struct sync_class sync_value_class = {"Value", settle, NULL, release, NULL, describe};
 
 // A new value. NULL when the arena is full.
 struct sync_value *sync_value_create(enum sync_value_kind kind, uint64_t bits) {
-  struct sync_value *value = (struct sync_value *)sync_create(SYNC_VALUE);
+  struct sync_value *value = (struct sync_value *)sync_data_create(SYNC_VALUE);
   if (!value) return NULL;
   value->kind = kind;
   value->bits = bits;

@@ -63,6 +63,15 @@ void value_push_objects(lua_State *L, const unsigned char *references, size_t co
   lua_error(L);
 }
 
+// The message will be decoded once more than it was: each of its references is taken twice.
+void value_retain(const void *bytes, size_t len) {
+  size_t count;
+  size_t content = value_references(bytes, len, &count);
+  const unsigned char *references = (const unsigned char *)bytes + content;
+  for (size_t i = 0; shared_ops && i < count; i++)
+    shared_ops->retain(wire_u64(references + 8 * i));
+}
+
 // Gives the references of a message that nobody will decode back. Damaged bytes do no harm.
 void value_drop(const void *bytes, size_t len) {
   size_t count;

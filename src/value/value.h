@@ -37,6 +37,7 @@ void value_modules_changed(lua_State *L);
 
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out);
 int value_decode(lua_State *L, const void *bytes, size_t len);
+void value_retain(const void *bytes, size_t len);
 void value_drop(const void *bytes, size_t len);
 
 // `heddle.native.value`

@@ -87,6 +87,7 @@ void worker_init_process(void) {
   object_cross();
   queue_cross();
   barrier_cross();
+  dict_cross();
   gil_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);
