@@ -307,13 +307,13 @@ describe("a part that is stuck", function()
       a.name, b.name = "lock a", "lock b"
       local function take(x, y)
         x:acquire()
-        heddle.sleep(0.001)
+        heddle.sleep(0.1)
         y:acquire()
       end
       local opts = function(name) return { name = name, daemon = true } end
       thread.start(opts "Ann", take, a, b)
       thread.start(opts "Bob", take, b, a)
-      for _ = 1, 10 do heddle.sleep(0.02) end
+      for _ = 1, 20 do heddle.sleep(0.02) end
       print "the rest went on"
     ]]
     assert.equal("the rest went on\n", run.out)
