@@ -120,8 +120,8 @@ subjects:  ## the subject lines of the last commits
 spec: build/heddle  ## the specs alone; ONLY=pattern, FILES=spec/...
 	build/heddle spec/run.lua $(ONLY:%=--only='%') $(or $(FILES),$(SPECS))
 
-chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process
-	CHAOS_KILLS=1000 CHAOS_FORKS=1000 build/heddle spec/run.lua --limit=3600 --case=3000 spec/chaos_spec.lua
+chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process; SEED=N
+	build/heddle chaos/run.lua --kills=1000 --forks=1000 $(SEED:%=--seed=%)
 
 FUZZED := $(wildcard src/base/*.c src/value/*.c) tools/fuzz_codec.c
 fuzzer: build/fuzz/codec

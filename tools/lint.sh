@@ -26,7 +26,7 @@ case $1 in
     done | awk '{ print } END { exit NR > 0 }'
     ;;
   lua)
-    for folder in lua scripts spec tools bench; do
+    for folder in lua scripts spec tools bench chaos; do
       if [ -n "$(find "$folder" -name '*.lua' 2>/dev/null | head -n 1)" ]; then echo "$folder"; fi
     done | xargs -r luacheck -q --no-color
     ;;

@@ -55,12 +55,15 @@ static void drop(struct sync_object *object, uint64_t references) {
 }
 
 // Holds an object while a reaper looks at it, unless it is on its way out or a cell in no use.
+// Given back by sync_release, or with the rest when the reaper's own process dies meanwhile.
 static bool hold(struct sync_object *object) {
   uint64_t refs = atomic_load(&object->refs);
   while (refs > 0)
     if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1)) break;
   if (refs == 0) return false;
+  atomic_fetch_add(refs_of(program_slot, object), 1);
   if (object->kind > SYNC_NONE && object->kind < SYNC_KINDS) return true;
+  atomic_fetch_sub(refs_of(program_slot, object), 1);
   atomic_fetch_sub(&object->refs, 1);
   return false;
 }
@@ -119,10 +122,16 @@ static int by_arrival(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+// The dead are left out: from now on they are in no list.
 static uint32_t count_waiters(uint64_t object) {
   uint32_t n = 0;
-  for (uint32_t i = 1; i < arena->wait_top; i++)
-    if (waits_here(park_record(i), object)) n++;
+  for (uint32_t i = 1; i < arena->wait_top; i++) {
+    struct park_record *r = park_record(i);
+    if (waits_here(r, object))
+      n++;
+    else if (r->object == object)
+      r->object = 0;
+  }
   return n;
 }
 
@@ -239,11 +248,12 @@ static void bury_waiter(uint32_t index) {
     struct sync_object *object = arena_at(offset);
     sync_begin(object);
     if (r->object == offset) {
+      park_remove(&object->waiters[r->list % SYNC_LISTS], index);
+      guard_step();
       r->object = 0;
-      rebuild_lists(object);
     }
     sync_end(object);
-    drop(object, 1);
+    sync_release(object);
   }
   r->object = 0;
   r->state = PARK_WAITING;
@@ -255,7 +265,8 @@ static void bury_object(struct sync_object *object, uint32_t process) {
   if (!hold(object)) return;
   const struct sync_class *class = sync_classes[object->kind];
   if (class->bury) class->bury(object, process);
-  drop(object, (uint64_t)atomic_exchange(refs, 0) + 1);
+  drop(object, atomic_exchange(refs, 0));
+  sync_release(object);
 }
 
 // Repairs the objects that the process was changing when it died, and sets their waiters going.
@@ -272,7 +283,7 @@ static bool bury_changes(uint32_t process) {
       if (!sync_is_object(cell) || !hold(arena_at(cell))) continue;
       sync_begin(arena_at(cell));
       sync_end(arena_at(cell));
-      drop(arena_at(cell), 1);
+      sync_release(arena_at(cell));
     }
   }
   return any;

@@ -311,6 +311,8 @@ void reaper_forget(void) {
 bool reaper_watch(uint32_t slot, int pid) {
   int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (pidfd < 0) {
+    if (errno != ESRCH)
+      kill(pid, SIGKILL); // out of descriptors: what can't be watched can't be had
     const struct program_process *p = program_process(slot);
     reaper_bury(slot, p->state == PROCESS_DEAD ? p->status : -SIGKILL);
     return false;
@@ -318,6 +320,25 @@ bool reaper_watch(uint32_t slot, int pid) {
   struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
                               .data.u64 = (uint64_t)slot << 32 | (uint32_t)pidfd};
   return epoll_ctl(poller, EPOLL_CTL_ADD, pidfd, &event) == 0;
+}
+
+static bool is_ours(pid_t pid) {
+  for (uint32_t i = 1; i < arena->process_top; i++)
+    if (program_process(i)->state != PROCESS_FREE && program_process(i)->pid == pid) return true;
+  return false;
+}
+
+// Reaps the dead that this process has taken in from elsewhere, as the root does with whatever its
+// descendants leave behind. To be called when no child of a library (popen) is waited for: it would
+// be taken, too. Returns how many.
+int reaper_reap_strangers(void) {
+  int n = 0;
+  for (;; n++) {
+    siginfo_t info = {0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return n;
+    if (is_ours(info.si_pid)) return n;
+    waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+  }
 }
 
 // Has the root start the fork server.

@@ -91,6 +91,7 @@ void reaper_forget(void);
 void reaper_bury(uint32_t slot, int status);
 bool reaper_watch(uint32_t slot, int pid);
 void reaper_ask_forkserver(void);
+int reaper_reap_strangers(void);
 void deadlock_check(void);
 void deadlock_check_cycle(uint32_t record);
 

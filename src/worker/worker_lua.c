@@ -383,7 +383,14 @@ static const luaL_Reg per_model[] = {{"current", f_current},    {"list", f_list}
                                      {"locals", f_locals},      {"new", worker_f_new},
                                      {"start", worker_f_start}, {NULL, NULL}};
 
+// Reaps the dead that came from elsewhere; returns how many.
+static int f_reap_strangers(lua_State *L) {
+  lua_pushinteger(L, reaper_reap_strangers());
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"reap_strangers", f_reap_strangers},
     {"cores", f_cores},
     {"default_method", f_default_method},
     {"gil", f_gil},
