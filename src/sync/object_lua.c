@@ -41,7 +41,7 @@ static void push_handle(lua_State *L, struct sync_object *object) {
   handle->magic = MAGIC + object->kind;
   handle->object = object;
   handle->own = 0;
-  handle->holder = program_slot;
+  handle->process = program_slot;
   const char *meta = metas[object->kind];
   if (luaL_getmetatable(L, meta) == LUA_TNIL) luaL_error(L, "%s is not open", meta);
   lua_setmetatable(L, -2);
@@ -147,15 +147,8 @@ static int m_tostring(lua_State *L) {
   return 1;
 }
 
-// Gives a handle's reference up. One that was waiting for its finalizer when this process was
-// forked is the parent's to give up.
-void object_give_up(struct sync_handle *handle) {
-  if (handle->object && handle->holder == program_slot) sync_release(handle->object);
-  handle->object = NULL;
-}
-
 static int m_gc(lua_State *L) {
-  object_give_up(lua_touserdata(L, 1));
+  object_let_go(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -197,14 +190,19 @@ void object_retain_all_for(lua_State *L, uint32_t process) {
   lua_pop(L, 1);
 }
 
-// After the fork, in the child: the references that were made for it are its handles' own.
+// In the forked child: the handles that it has are its own. Those that waited for their finalizer at
+// the fork are in no table any more; they stay the parent's.
 void object_adopt_all(lua_State *L) {
   push_cache(L);
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    struct sync_handle *handle = lua_touserdata(L, -1);
-    if (handle) handle->holder = program_slot;
-  }
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    ((struct sync_handle *)lua_touserdata(L, -1))->process = program_slot;
   lua_pop(L, 1);
+}
+
+// Gives a handle's reference up.
+void object_let_go(struct sync_handle *handle) {
+  if (handle->object && handle->process == program_slot) sync_release(handle->object);
+  handle->object = NULL;
 }
 
 // As a loop_op's describe: the object's label.

@@ -13,8 +13,8 @@
 struct sync_handle {
   uint64_t magic; // tells it from other userdata
   struct sync_object *object;
-  uint64_t own;    // the kind's own
-  uint32_t holder; // slot of the process that has the reference; a forked one has none of its own
+  uint64_t own;     // the kind's own
+  uint32_t process; // whose reference it holds: what a fork left behind holds none
 };
 
 void object_push(lua_State *L, struct sync_object *object);
@@ -22,9 +22,9 @@ void object_push_new(lua_State *L, struct sync_object *object);
 struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind);
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function);
 void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
-void object_give_up(struct sync_handle *handle);
 void object_retain_all_for(lua_State *L, uint32_t process);
 void object_adopt_all(lua_State *L);
+void object_let_go(struct sync_handle *handle);
 void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
 void queue_cross(void);

@@ -9,14 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static _Noreturn void become_child(lua_State *L, uint32_t slot, uint32_t seat, pid_t parent,
+static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t seat, pid_t parent,
                                    const sigset_t *old) {
-  struct loop *loop = loop_self;
   park_after_fork();
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
+  object_adopt_all(loop->interp->main);
   worker_own_loop(loop, seat);
-  object_adopt_all(L);
   gate_renew();
   pthread_sigmask(SIG_SETMASK, old, NULL);
   process_child(loop, slot);
@@ -33,7 +32,7 @@ int process_fork(lua_State *L, struct worker *w, uint32_t slot, uint32_t seat) {
   pthread_sigmask(SIG_BLOCK, &all, &old);
   gate_close();
   pid_t pid = fork();
-  if (pid == 0) become_child(L, slot, seat, parent, &old);
+  if (pid == 0) become_child(loop_self, slot, seat, parent, &old);
   gate_open();
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   if (pid > 0) {
