@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh: every gate, one after the other; called by `make test`, which hands over the lists of specs (SPECS, ENGINE_SPECS, TSAN_SPECS).
+# test.sh: every gate, one after the other; called by `make test`, which hands over the lists of specs (SPECS and others).
 # A stage that prints `N passed, N failed` counts so, any other as one. The last line is the sum; the exit status is 1
 # after a failure. Logs stay in build/test.
 set -u -o pipefail
@@ -68,10 +68,10 @@ stage build 600 make --no-print-directory -s -k -j"$jobs" all asan stress tsan f
 for check in $CHECKS; do
   stage "lint $check" 300 tools/lint.sh "$check"
 done
-specs release 1 600 $SPECS
-specs asan 4 900 $ENGINE_SPECS
-specs stress 4 900 $ENGINE_SPECS
-specs tsan 8 900 $TSAN_SPECS
+specs release 1 400 $SPECS
+specs asan 4 600 $ENGINE_SPECS
+specs stress 4 600 $STRESS_SPECS
+specs tsan 8 600 $TSAN_SPECS
 stage fuzz 90 make --no-print-directory -s fuzz SECONDS=20
 stage chaos 300 build/heddle spec/run.lua --limit=280 --case=250 spec/chaos_spec.lua
 stage readme 180 build/heddle spec/run.lua --limit=170 --case=120 spec/readme_spec.lua
