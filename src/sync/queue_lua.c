@@ -90,42 +90,61 @@ static void check_reachable(lua_State *L, struct sync_queue *q, const char *func
 }
 
 // When the queue is handed to another interpreter, what it holds is turned into messages.
-static void share(lua_State *L, int index) {
+static void share(lua_State *L, int index, struct buffer *bytes) {
   struct sync_handle *handle = lua_touserdata(L, index);
   struct sync_queue *q = queue_of(handle);
   check_reachable(L, q, "queue");
   if (q->interp == 0) return;
-  struct buffer bytes = {0};
   lua_getiuservalue(L, index, 1);
   for (uint64_t n = q->gets; n < q->puts; n++) {
-    bytes.len = 0;
+    bytes->len = 0;
     lua_rawgeti(L, -1, (lua_Integer)(n % handle->own) + 1);
-    value_encode(L, lua_gettop(L), 1, "item", &bytes);
-    struct sync_message m = {.bytes = bytes.data, .size = bytes.len};
+    value_encode(L, lua_gettop(L), 1, "item", bytes);
+    struct sync_message m = {.bytes = bytes->data, .size = bytes->len};
     if (m.size > SYNC_INLINE) m.block = sync_block(m.bytes, m.size);
     if ((m.size > SYNC_INLINE && !m.block) || !sync_queue_append(q, &m))
       luaL_error(L, "not enough shared memory");
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
-  buffer_free(&bytes);
   lua_pushnil(L);
   lua_setiuservalue(L, index, 1);
   sync_queue_share(q);
 }
 
 static int share_protected(lua_State *L) {
-  share(L, 1);
+  share(L, 1, lua_touserdata(L, 2));
   return 0;
+}
+
+// The queues that this thread is handing over: one may hold another, or itself.
+struct sharing {
+  const struct sync_queue *queue;
+  const struct sharing *outer;
+};
+static _Thread_local const struct sharing *sharing;
+
+static bool is_being_shared(const struct sync_queue *q) {
+  const struct sharing *s = sharing;
+  while (s && s->queue != q)
+    s = s->outer;
+  return s != NULL;
 }
 
 // The same, leaving the queue as it was when an item can't be copied.
 static void cross(lua_State *L, int index) {
   struct sync_queue *q = queue_of(lua_touserdata(L, index));
-  if (q->interp == 0) return;
+  if (q->interp == 0 || is_being_shared(q)) return;
+  struct buffer bytes = {0}; // here, so that it is freed after an error, too
+  const struct sharing own = {q, sharing};
+  sharing = &own;
   lua_pushcfunction(L, share_protected);
   lua_pushvalue(L, index);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_pushlightuserdata(L, &bytes);
+  int status = lua_pcall(L, 2, 0, 0);
+  buffer_free(&bytes);
+  sharing = own.outer;
+  if (status == LUA_OK) return;
   if (q->interp == my_interp()) sync_queue_discard(q);
   lua_error(L);
 }
