@@ -194,6 +194,17 @@ describe("heddle's objects", function()
     assert.equal("inside", M.start(function(q) return q:get():get() end, outer):result())
   end)
 
+  each("queues that hold one another", function(M)
+    local a, b = queue.new(), queue.new()
+    a:put(b)
+    a:put(a)
+    b:put(a)
+    assert.is_true(M.start(function(q)
+      local inner, same = q:get(), q:get()
+      return same == q and inner:get() == q
+    end, a):result())
+  end)
+
   each("CANCELLED stays equal to itself", function(M)
     local back, same = M.start(function(c) return c, c == require("heddle").CANCELLED end,
       heddle.CANCELLED):result()

@@ -69,16 +69,15 @@ describe("an isolate", function()
   end)
 
   it("runs beside its starter, without its GIL", function()
-    local q = queue.new(0, { shared = true })
-    local h = isolate.start(function(out)
-      local n = 0
-      while out:empty() do n = n + 1 end
-      return n
-    end, q)
-    local begun = heddle.now()
-    while heddle.now() - begun < 0.05 do end
-    q:put(1)
-    assert.is_true(h:result(10) > 0)
+    local go, up = queue.new(0, { shared = true }), queue.new(0, { shared = true })
+    local h = isolate.start(function(from, to)
+      to:put(1)
+      while from:empty() do end
+      return "beside"
+    end, go, up)
+    while up:empty() do end -- never gives the GIL up
+    go:put(1)
+    assert.equal("beside", h:result(10))
   end)
 
   it("two dozen at once", function()
