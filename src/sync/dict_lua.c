@@ -165,6 +165,12 @@ static const luaL_Reg functions[] = {{"dict", f_dict}, {"is_dict", f_is_dict}, {
 // Hands the dictionary what it needs to know of messages. Once per process.
 void dict_cross(void) { sync_dict_set_hooks(value_retain, value_drop); }
 
+// The calling thread ends: its buffers are given back.
+void dict_thread_end(void) {
+  buffer_free(&key);
+  buffer_free(&message);
+}
+
 // Adds shared.dict to the module on top of the stack.
 void sync_open_dict(lua_State *L) {
   object_open(L, SYNC_DICT, methods);

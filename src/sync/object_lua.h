@@ -31,6 +31,7 @@ void queue_cross(void);
 void barrier_cross(void);
 void dict_cross(void);
 void queue_thread_end(void);
+void dict_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
 

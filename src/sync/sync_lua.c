@@ -92,7 +92,22 @@ static const luaL_Reg lock_methods[] = {{"acquire", m_acquire},
                                         {"release", m_release},
                                         {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"lock", f_lock}, {"objects", f_objects}, {NULL, NULL}};
+#ifdef HEDDLE_STRESS
+// sync.die_after(stores): this process is killed after so many more stores into shared memory.
+static int f_die_after(lua_State *L) {
+  guard_die_after((long)luaL_checkinteger(L, 1));
+  return 0;
+}
+#endif
+
+static const luaL_Reg functions[] = {
+#ifdef HEDDLE_STRESS
+    {"die_after", f_die_after},
+#endif
+    {"lock", f_lock},
+    {"objects", f_objects},
+    {NULL, NULL},
+};
 
 // Opens heddle.native.sync.
 int luaopen_heddle_native_sync(lua_State *L) {

@@ -54,6 +54,7 @@ static void stand_up(struct worker *w, enum worker_outcome outcome) {
   sync_release(&w->head);
   park_thread_end();
   queue_thread_end();
+  dict_thread_end();
   worker_thread_end();
   worker_starter_end();
   program_forget_bells();

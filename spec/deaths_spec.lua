@@ -1,0 +1,180 @@
+-- A process that dies at any store into shared memory while it uses a primitive leaves it usable:
+-- only in the stress build, where the moment can be chosen.
+
+local helper = require "spec.helper"
+local native = require "heddle.native.sync"
+local heddle = require "heddle"
+local process = require "heddle.process"
+local shared = require "heddle.shared"
+local sync = require "heddle.sync"
+local task = require "heddle.task"
+
+local MOMENTS = tonumber(os.getenv "DEATH_MOMENTS" or "") or 20
+
+-- For each: what is used, how the victim uses it again and again, and what must hold afterwards.
+local cases = {
+  event = {
+    make = sync.event,
+    use = function(event)
+      event:set()
+      event:wait(0.001)
+      event:clear()
+      event:wait(0.0001)
+    end,
+    check = function(event)
+      local waiter = task.start(function() return event:wait(5) end)
+      task.yield()
+      event:set()
+      assert(waiter:result())
+    end,
+  },
+  latch = {
+    make = function() return sync.latch(1000000) end,
+    use = function(latch)
+      latch:count_down()
+      latch:wait(0.0001)
+    end,
+    check = function(latch)
+      local waiter = task.start(function() return latch:wait(5) end)
+      task.yield()
+      latch:count_down(1000000)
+      assert(waiter:result())
+    end,
+  },
+  rlock = {
+    make = sync.rlock,
+    use = function(lock)
+      local _ <close> = lock:hold()
+      local _ <close> = lock:hold()
+    end,
+    check = function(lock)
+      for _ = 1, 2 do
+        assert(lock:acquire(5))
+        lock:release()
+      end
+      assert(not lock:locked())
+    end,
+  },
+  condition = {
+    make = sync.condition,
+    use = function(condition)
+      local _ <close> = condition:hold()
+      condition:notify()
+      condition:wait(0.0001)
+    end,
+    check = function(condition)
+      local waiter = task.start(function()
+        local _ <close> = condition:hold()
+        return condition:wait(5)
+      end)
+      task.yield()
+      assert(condition:acquire(5))
+      condition:notify()
+      condition:release()
+      assert(waiter:result())
+    end,
+  },
+  semaphore = {
+    make = function() return sync.semaphore(2) end,
+    use = function(semaphore)
+      local _ <close> = semaphore:hold()
+      local _ <close> = semaphore:hold(0.0001)
+      local _ <close> = semaphore:hold(0.0001)
+    end,
+    check = function(semaphore)
+      helper.wait_for(function() return semaphore:value() == 2 end)
+      local _ <close> = assert(semaphore:hold(5))
+      local _ <close> = assert(semaphore:hold(5))
+    end,
+  },
+  barrier = {
+    make = function() return sync.barrier(2) end,
+    use = function(barrier)
+      if not barrier:wait(0.0005) then barrier:reset() end
+    end,
+    check = function(barrier)
+      barrier:reset()
+      local other = task.start(function() return barrier:wait(5) end)
+      task.yield()
+      assert(barrier:wait(5) == 1)
+      assert(other:result() == 0)
+    end,
+  },
+  rwlock = {
+    make = sync.rwlock,
+    use = function(lock)
+      do local _ <close> = lock:read() end
+      do
+        local _ <close> = lock:write()
+        local _ <close> = lock:read(0.0001)
+      end
+    end,
+    check = function(lock)
+      do local _ <close> = assert(lock:write(5)) end
+      local _ <close> = assert(lock:read(5))
+      assert(not lock:write(0))
+    end,
+  },
+  dict = {
+    make = shared.dict,
+    use = function(dict)
+      dict.a = { 1 }
+      dict.b = dict.a
+      dict.a = nil
+    end,
+    check = function(dict)
+      for _, value in pairs(dict) do assert(value[1] == 1) end
+      dict.a = { 1 }
+      assert(dict.a[1] == 1)
+    end,
+  },
+}
+
+local function victim(object, use, moment)
+  require("heddle.native.sync").die_after(moment)
+  while true do use(object) end
+end
+
+-- Users in this process, until the table's `over` is set.
+local function start_users(state, object, use)
+  local users = {}
+  for i = 1, state.users do
+    users[i] = task.start(function()
+      while not state.over do
+        use(object)
+        task.yield()
+      end
+    end)
+  end
+  return users
+end
+
+local function die_at(moment, case, users)
+  local object, state = case.make(), { users = users }
+  local here = start_users(state, object, case.use)
+  local worker = process.start(victim, object, case.use, moment)
+  assert(worker:join(10), "the victim does not die")
+  assert.equal(-9, worker:exitcode())
+  pcall(worker.result, worker)
+  heddle.sleep(0)
+  state.over = true
+  for _, user in ipairs(here) do
+    assert(user:join(10), "a user of this process hangs")
+    user:result()
+  end
+  local ok, err = pcall(case.check, object)
+  if not ok then error(("moment %d: %s (%s)"):format(moment, err, object), 0) end
+end
+
+describe("a death at any moment leaves usable", function()
+  for name, case in pairs(cases) do
+    local run = native.die_after and it or pending
+    run("the " .. name, function()
+      for moment = 0, MOMENTS do die_at(moment, case, 0) end
+    end)
+
+    run(("the %s, which others use meanwhile"):format(name), function()
+      for moment = 0, MOMENTS do die_at(moment, case, 2) end
+    end)
+  end
+end)
