@@ -253,11 +253,7 @@ describe("kill and terminate", function()
 end)
 
 describe("limits", function()
-  -- a sanitizer needs more address space than any limit leaves
-  local sanitized = helper.flavour == "asan" or helper.flavour == "tsan"
-
   each("memory= makes allocation fail there", function(start)
-    if sanitized then return end
     local h = start({ memory = 64e6 }, function()
       local ok, err = pcall(string.rep, "x", 1 << 30)
       return ok, err

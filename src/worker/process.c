@@ -69,6 +69,15 @@ static void limit(int resource, uint64_t value) {
   if (value) setrlimit(resource, &r);
 }
 
+// The cap on the interpreter makes for good messages, the one on the address space holds for the
+// rest, too.
+static void limit_memory(struct loop *loop, uint64_t memory) {
+  loop->interp->memory_cap = memory;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  limit(RLIMIT_AS, memory ? memory + ARENA_SIZE : 0);
+#endif
+}
+
 static int exit_status(const struct worker *w) { return w->outcome == OUTCOME_DONE ? 0 : 1; }
 
 // The whole life of a worker process from its loop on. Ends the process without the exit handlers
@@ -79,7 +88,7 @@ _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   struct worker *w = arena_at(at);
   w->pid = getpid();
   if (w->hard) kill(getpid(), (int)w->hard);
-  limit(RLIMIT_AS, w->memory ? w->memory + ARENA_SIZE : 0);
+  limit_memory(loop, w->memory);
   limit(RLIMIT_CPU, w->cpu);
   loop->model = MODEL_PROCESS;
   worker_run(loop, w);
