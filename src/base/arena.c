@@ -72,6 +72,7 @@ static uint64_t recycled(struct arena_class *class) {
   guard_lock(&class->guard);
   uint64_t at = class->free;
   if (at) class->free = ((struct block *)arena_at(at))->next;
+  guard_step();
   guard_unlock(&class->guard);
   return at;
 }
@@ -101,6 +102,7 @@ void arena_free(uint64_t offset) {
   if (block->power >= GIVE_BACK) madvise((char *)block + 4096, size - 4096, MADV_REMOVE);
   guard_lock(&class->guard);
   block->next = class->free;
+  guard_step();
   class->free = arena_offset(block);
   guard_unlock(&class->guard);
   atomic_fetch_sub_explicit(&arena->live, size, memory_order_relaxed);

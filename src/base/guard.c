@@ -51,7 +51,7 @@ static bool lock_slowly(struct guard *guard) {
     if ((v & OWNER) == 0) {
       // who slept keeps the waiters bit: others may sleep still
       if (atomic_compare_exchange_strong(&guard->word, &v, (v & WAITERS) | keep | my_owner))
-        return (v & DIED) != 0;
+        return guard_step(), (v & DIED) != 0;
       continue;
     }
     if (keep == 0 && spin < SPINS && cores_usable() > 1) {

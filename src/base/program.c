@@ -157,10 +157,18 @@ void program_ring(uint32_t index) {
   if (bell & BELL_POLLING) ring_pipe(index, seat);
 }
 
+// Wakes whatever the bell says: the dead one may have been cut off between the two halves of a ring.
+static void ring_anyway(uint32_t index) {
+  struct program_seat *seat = program_seat(index);
+  program_ring(index);
+  futex_wake(&seat->bell, INT32_MAX);
+  if (seat->bell_fd >= 0) ring_pipe(index, seat);
+}
+
 // Rings every loop of the program: after a death, since the dead one may have been about to.
 void program_ring_all(void) {
   for (uint32_t i = 0; i < arena->seat_top; i++)
-    if (program_seat(i)->used) program_ring(i);
+    if (program_seat(i)->used) ring_anyway(i);
 }
 
 // Makes a loop look up for a reason of enum seat_attention.

@@ -49,6 +49,7 @@ uint32_t park_record_alloc(void) {
 static void record_to_arena(uint32_t index) {
   guard_lock(&arena->wait_guard);
   park_record(index)->next = arena->wait_free;
+  guard_step();
   arena->wait_free = index;
   guard_unlock(&arena->wait_guard);
 }
@@ -82,10 +83,12 @@ void park_append(struct park_list *list, uint32_t record) {
   struct park_record *r = park_record(record);
   r->next = 0;
   r->prev = list->last;
+  guard_step();
   if (list->last)
     park_record(list->last)->next = record;
   else
     list->first = record;
+  guard_step();
   list->last = record;
 }
 
@@ -96,6 +99,7 @@ void park_remove(struct park_list *list, uint32_t record) {
     park_record(r->prev)->next = r->next;
   else
     list->first = r->next;
+  guard_step();
   if (r->next)
     park_record(r->next)->prev = r->prev;
   else
@@ -107,7 +111,9 @@ void park_remove(struct park_list *list, uint32_t record) {
 void park_leave(struct park_list *list, uint32_t record) {
   struct park_record *r = park_record(record);
   park_remove(list, record);
+  guard_step();
   r->object = 0;
+  guard_step();
   if (r->state == PARK_KICKED)
     r->ticket = PARK_NOBODY;
   else
@@ -141,12 +147,14 @@ static void push_inbox(uint32_t seat, uint32_t record) {
 static void kick(uint32_t record) {
   struct park_record *r = park_record(record);
   if (atomic_exchange(&r->state, PARK_KICKED) == PARK_KICKED) return;
+  guard_step();
   uint32_t seat = r->seat - 1;
   if (seat == program_seat_index) {
     push_local(record);
     return;
   }
   push_inbox(seat, record);
+  guard_step();
   remember_ring(seat);
 }
 

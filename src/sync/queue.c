@@ -316,6 +316,7 @@ bool sync_queue_done(struct sync_queue *q) {
   sync_begin(&q->head);
   bool fine = q->dones < q->puts;
   if (fine) q->dones++;
+  guard_step();
   sync_end(&q->head);
   return fine;
 }
@@ -324,6 +325,7 @@ bool sync_queue_done(struct sync_queue *q) {
 void sync_queue_close(struct sync_queue *q) {
   sync_begin(&q->head);
   q->closed = 1;
+  guard_step();
   sync_end(&q->head);
 }
 
@@ -355,6 +357,7 @@ void sync_queue_discard(struct sync_queue *q) {
 void sync_queue_share(struct sync_queue *q) {
   sync_begin(&q->head);
   q->interp = 0;
+  guard_step();
   sync_end(&q->head);
 }
 
