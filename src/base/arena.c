@@ -122,6 +122,10 @@ bool arena_is_block(uint64_t block, size_t size) {
   return b->magic == MAGIC && b->power < ARENA_CLASSES && arena_block_size(block) >= size;
 }
 
+// Where a free cell links to the next: at its end, so that a reaper which comes late finds no kind,
+// no references and a free guard in it.
+static uint32_t *link_of(uint64_t cell) { return arena_at(cell + ARENA_CELL - sizeof(uint32_t)); }
+
 // Word by word: a reaper may be looking at what the cell held before.
 static void clear_cell(uint64_t cell) {
   _Atomic uint64_t *words = arena_at(cell);
@@ -135,7 +139,7 @@ uint64_t arena_cell_alloc(void) {
   uint32_t index = arena->cell_free;
   if (index) {
     index--;
-    arena->cell_free = *(uint32_t *)arena_at(ARENA_CELL_AT + (uint64_t)index * ARENA_CELL + 8);
+    arena->cell_free = *link_of(ARENA_CELL_AT + (uint64_t)index * ARENA_CELL);
   } else if (arena->cell_top < ARENA_CELLS) {
     index = arena->cell_top++;
   } else {
@@ -152,7 +156,7 @@ uint64_t arena_cell_alloc(void) {
 void arena_cell_free(uint64_t cell) {
   atomic_store((_Atomic uint64_t *)arena_at(cell), 0);
   guard_lock(&arena->cell_guard);
-  *(uint32_t *)arena_at(cell + 8) = arena->cell_free;
+  *link_of(cell) = arena->cell_free;
   arena->cell_free = (uint32_t)((cell - ARENA_CELL_AT) / ARENA_CELL) + 1;
   guard_unlock(&arena->cell_guard);
 }

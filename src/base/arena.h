@@ -48,7 +48,7 @@ struct arena_head {
   struct arena_class classes[ARENA_CLASSES];
   struct guard cell_guard;      // of the two fields below
   _Atomic uint32_t cell_top;    // cells ever used
-  _Atomic uint32_t cell_free;   // index + 1 of the first free cell, linked through its first word
+  _Atomic uint32_t cell_free;   // index + 1 of the first free cell, linked through its end
   struct guard wait_guard;      // of the two fields below
   _Atomic uint32_t wait_top;    // wait records ever used, from 1
   _Atomic uint32_t wait_free;   // first free record, linked through its `next`
