@@ -53,9 +53,8 @@ static void settle(struct sync_object *object) {
 
 static void bury(struct sync_object *object, uint32_t process) {
   struct sync_barrier *b = (struct sync_barrier *)object;
-  if (b->leader == 0 || b->leader_process != process) return;
   sync_begin(object);
-  break_all(b, true);
+  if (b->leader && b->leader_process == process) break_all(b, true);
   sync_end(object);
 }
 

@@ -71,7 +71,6 @@ static void release(struct sync_object *object) {
 static void bury(struct sync_object *object, uint32_t process) {
   struct sync_condition *c = (struct sync_condition *)object;
   (void)process;
-  if (c->pending == 0) return;
   sync_begin(object);
   uint64_t there = count_notified(c), lost = c->pending > there ? c->pending - there : 0;
   c->pending = there;

@@ -55,7 +55,6 @@ static void release(struct sync_object *object) {
 
 static void bury(struct sync_object *object, uint32_t process) {
   struct sync_rwlock *l = (struct sync_rwlock *)object;
-  if (l->writer != process + 1 && l->readers.first == 0) return;
   sync_begin(object);
   bool held = sync_shares_bury(&l->readers, process) > 0 || l->writer == process + 1;
   if (held) l->abandoned = 1;

@@ -33,7 +33,6 @@ static void release(struct sync_object *object) {
 
 static void bury(struct sync_object *object, uint32_t process) {
   struct sync_semaphore *s = (struct sync_semaphore *)object;
-  if (s->shares.first == 0) return;
   sync_begin(object);
   sync_shares_bury(&s->shares, process);
   sync_end(object);
