@@ -157,7 +157,8 @@ void program_ring(uint32_t index) {
   if (bell & BELL_POLLING) ring_pipe(index, seat);
 }
 
-// Wakes whatever the bell says: the dead one may have been cut off between the two halves of a ring.
+// Wakes whatever the bell says: the dead one may have been cut off between the two halves of a
+// ring.
 static void ring_anyway(uint32_t index) {
   struct program_seat *seat = program_seat(index);
   program_ring(index);

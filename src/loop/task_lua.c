@@ -385,17 +385,9 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"cancelled", f_cancelled},
-    {"current", f_current},
-    {"internal", f_internal},
-    {"list", f_list},
-    {"locals", f_locals},
-    {"new", f_new}, {"others", f_others},
-    {"now", f_now},
-    {"sleep", f_sleep},
-    {"start", f_start},
-    {"yield", f_yield},
-    {NULL, NULL},
+    {"cancelled", f_cancelled}, {"current", f_current}, {"internal", f_internal}, {"list", f_list},
+    {"locals", f_locals},       {"new", f_new},         {"others", f_others},     {"now", f_now},
+    {"sleep", f_sleep},         {"start", f_start},     {"yield", f_yield},       {NULL, NULL},
 };
 
 // Opens heddle.native.task: the functions, and `methods`, the table of the handles' methods.

@@ -190,8 +190,8 @@ void object_retain_all_for(lua_State *L, uint32_t process) {
   lua_pop(L, 1);
 }
 
-// In the forked child: the handles that it has are its own. Those that waited for their finalizer at
-// the fork are in no table any more; they stay the parent's.
+// In the forked child: the handles that it has are its own. Those that waited for their finalizer
+// at the fork are in no table any more; they stay the parent's.
 void object_adopt_all(lua_State *L) {
   push_cache(L);
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
