@@ -59,8 +59,9 @@ struct worker *worker_create(enum worker_model model) {
 const char *worker_status(const struct worker *w) {
   static const char *const ends[] = {"failed", "done", "failed", "cancelled", "failed"};
   if (w->ended) return ends[w->outcome];
-  if (w->seat == 0 && w->process == 0) return "pending";
-  return w->seat && program_seat(w->seat - 1)->bell != BELL_AWAKE ? "blocked" : "running";
+  uint32_t seat = w->seat; // its end may set it to 0 at any moment
+  if (seat == 0 && w->process == 0) return "pending";
+  return seat && program_seat(seat - 1)->bell != BELL_AWAKE ? "blocked" : "running";
 }
 
 // Nothing of it runs any more: who waits for that is woken. The first outcome stays.
