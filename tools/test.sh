@@ -52,17 +52,22 @@ verdict() {
   esac
 }
 
-# specs FLAVOUR SLACK LIMIT FILE...: the spec files under the executable of that flavour.
+# specs FLAVOUR SLACK LIMIT FILE...: the spec files under the executable of that flavour; where the
+# limits have slack, as many at once as there are cores.
 specs() {
-  local flavour=$1 slack=$2 limit=$3 exe=build/$1/heddle
+  local flavour=$1 slack=$2 limit=$3 exe=build/$1/heddle at_once=$jobs
   shift 3
-  if [ "$flavour" = release ]; then exe=build/heddle; fi
-  stage "specs $flavour" "$limit" env HEDDLE_FLAVOUR="$flavour" HEDDLE_SLACK="$slack" "$exe" spec/run.lua "$@"
+  if [ "$flavour" = release ]; then
+    exe=build/heddle
+    at_once=1
+  fi
+  stage "specs $flavour" "$limit" env HEDDLE_FLAVOUR="$flavour" HEDDLE_SLACK="$slack" \
+    "$exe" spec/run.lua --jobs="$at_once" "$@"
 }
 
-export ASAN_OPTIONS=exitcode=99:detect_leaks=1:detect_stack_use_after_return=0
+export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=exitcode=66:die_after_fork=0:second_deadlock_stack=1
+export TSAN_OPTIONS=exitcode=66:die_after_fork=0:allocator_may_return_null=1
 
 stage build 600 make --no-print-directory -s -k -j"$jobs" all asan stress tsan fuzzer
 for check in $CHECKS; do
