@@ -482,9 +482,10 @@ describe("cancel{hard=true}", function()
     local q = queue.new(0, { shared = true })
     local h = M.start(function(out)
       local _ <close> = setmetatable({}, { __close = function() out:try_put "closed" end })
+      out:put "here"
       while true do end
     end, q)
-    heddle.sleep(0.01)
+    q:get()
     h:cancel { hard = true }
     ended(h)
     assert.equal("cancelled", h:status())
