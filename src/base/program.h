@@ -32,7 +32,7 @@ enum seat_bell {
   BELL_HOPELESS = 4, // nothing but a ring can wake it (with one of the above)
 };
 
-enum seat_flags { SEAT_NO_LOOP = 1 };
+enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2 };
 
 // Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a
 // request.

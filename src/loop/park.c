@@ -47,6 +47,8 @@ uint32_t park_record_alloc(void) {
 }
 
 static void record_to_arena(uint32_t index) {
+  atomic_store_explicit(&park_record(index)->seat, 0, memory_order_relaxed);
+  guard_step();
   guard_lock(&arena->wait_guard);
   park_record(index)->next = arena->wait_free;
   guard_step();
@@ -54,15 +56,17 @@ static void record_to_arena(uint32_t index) {
   guard_unlock(&arena->wait_guard);
 }
 
-// Gives a record back that is in no list and in no inbox; any thread may.
+// Gives a record back that is in no list and in no inbox; any thread may. One that its own thread
+// keeps stays that seat's, so that it is not lost when the process dies.
 void park_record_free(uint32_t index) {
   struct park_record *r = park_record(index);
-  bool own = r->seat == program_seat_index + 1;
-  atomic_store_explicit(&r->seat, 0, memory_order_relaxed);
-  if (own && kept_count < KEEP)
+  if (r->seat == program_seat_index + 1 && kept_count < KEEP) {
+    r->ticket = PARK_NOBODY;
+    guard_step();
     kept[kept_count++] = index;
-  else
+  } else {
     record_to_arena(index);
+  }
 }
 
 // The thread gives up its seat: its spare records go back.

@@ -21,13 +21,32 @@ static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t se
   process_child(loop, slot);
 }
 
+static bool has_isolates(void) {
+  for (uint32_t i = 0; i < arena->seat_top; i++) {
+    const struct program_seat *seat = program_seat(i);
+    if (seat->used == program_slot + 1 && (seat->flags & SEAT_ISOLATE)) return true;
+  }
+  return false;
+}
+
+// What is not written yet would be written by the child as well. Threads of this interpreter are in
+// no file now; an isolate may be, waiting for input for as long as it likes.
+static void flush_files(void) {
+  if (!has_isolates()) {
+    fflush(NULL);
+  } else if (ftrylockfile(stdout) == 0) {
+    fflush(stdout);
+    funlockfile(stdout);
+  }
+}
+
 // Forks for a worker. Returns the child's pid, -1 with errno set; never in the child.
 int process_fork(lua_State *L, struct worker *w, uint32_t slot, uint32_t seat) {
   sigset_t all, old;
   pid_t parent = getpid();
   (void)w;
   object_retain_all_for(L, slot);
-  if (loop_self->interp->loop_count == 1) fflush(NULL);
+  flush_files();
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &old);
   gate_close();

@@ -23,7 +23,7 @@ static bool start_os_thread(void *(*body)(void *), struct worker_thread *given) 
 
 // Starts an OS thread with a seat for a worker. Returns false when there is no room for another.
 static bool start_with_seat(struct worker *w, struct interp *interp, void *(*body)(void *)) {
-  uint32_t seat = program_seat_alloc(program_slot, 0);
+  uint32_t seat = program_seat_alloc(program_slot, interp ? 0 : SEAT_ISOLATE);
   if (seat == UINT32_MAX) return false;
   struct worker_thread *given = malloc(sizeof *given);
   if (!given) return false;
