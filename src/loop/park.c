@@ -119,7 +119,7 @@ void park_leave(struct park_list *list, uint32_t record) {
   r->object = 0;
   guard_step();
   if (r->state == PARK_KICKED)
-    r->ticket = PARK_NOBODY;
+    atomic_store_explicit(&r->ticket, PARK_NOBODY, memory_order_relaxed);
   else
     park_record_free(record);
 }

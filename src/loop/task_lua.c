@@ -93,8 +93,8 @@ static bool join_attempt(void *object, struct park_self *self) {
   self->record = park_record_alloc();
   if (self->record == 0) return false;
   struct park_record *r = park_record(self->record);
-  r->ticket = self->ticket;
-  r->task = self->task;
+  atomic_store_explicit(&r->ticket, self->ticket, memory_order_relaxed);
+  atomic_store_explicit(&r->task, self->task, memory_order_relaxed);
   r->timed = self->timed;
   r->since = clock_now();
   park_append(&task->joiners, self->record);

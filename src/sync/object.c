@@ -182,8 +182,8 @@ static void enlist(struct sync_object *object, int list, struct park_self *self)
   if (index == 0) return;
   struct park_record *r = park_record(index);
   r->list = (uint32_t)list;
-  r->ticket = self->ticket;
-  r->task = self->task;
+  atomic_store_explicit(&r->ticket, self->ticket, memory_order_relaxed);
+  atomic_store_explicit(&r->task, self->task, memory_order_relaxed);
   r->timed = self->timed;
   r->arrival = ++object->arrivals;
   r->since = clock_now();

@@ -32,12 +32,14 @@ enum sync_kind {
 enum { SYNC_LISTS = 3 };
 
 struct sync_object {
-  _Atomic uint32_t kind; // SYNC_NONE: the cell is free
-  uint32_t number;       // of its kind's default name
-  _Atomic uint64_t refs; // interpreters that have it, and messages that hold it
-  struct guard guard;    // of what follows
-  uint32_t cycle;        // this lock's cycle of waiting was reported
-  uint64_t arrivals;     // orders the waiters
+  _Atomic uint32_t kind;  // SYNC_NONE: the cell is free
+  uint32_t number;        // of its kind's default name
+  _Atomic uint64_t refs;  // interpreters that have it, and messages that hold it
+  struct guard guard;     // of what follows
+  _Atomic uint32_t cycle; // this lock's cycle of waiting was reported
+  uint16_t
+      lone; // only threads of one interpreter reach it: with its GIL, while there is one process
+  uint64_t arrivals; // orders the waiters
   struct park_list waiters[SYNC_LISTS];
   char name[40];  // given by the user; empty: the default
   char place[24]; // where it was made, file:line
