@@ -18,9 +18,10 @@ struct interp {
   struct gil gil;
   struct loop *loops; // all of them, under the GIL
   _Atomic int loop_count;
-  uint32_t id;               // unique in the program
-  size_t memory, memory_cap; // bytes in use; the cap, 0: none
-  char **sources;            // names of the files in which tasks were started
+  uint32_t id;                         // unique in the program
+  size_t memory, memory_cap;           // bytes in use; the cap, 0: none
+  const void *task_meta, *failed_meta; // the metatables of tasks
+  char **sources;                      // names of the files in which tasks were started
   uint32_t source_count;
   uint32_t names[4]; // the last number of Task-n, Thread-n, Isolate-n, Process-n
 };

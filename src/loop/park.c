@@ -150,7 +150,10 @@ static void push_inbox(uint32_t seat, uint32_t record) {
 
 static void kick(uint32_t record) {
   struct park_record *r = park_record(record);
-  if (atomic_exchange(&r->state, PARK_KICKED) == PARK_KICKED) return;
+  // most find it kicked already, and the exchange is dear
+  if (atomic_load_explicit(&r->state, memory_order_seq_cst) == PARK_KICKED ||
+      atomic_exchange(&r->state, PARK_KICKED) == PARK_KICKED)
+    return;
   guard_step();
   uint32_t seat = r->seat - 1;
   if (seat == program_seat_index) {

@@ -56,7 +56,14 @@ struct task *task_new(lua_State *L, struct loop *loop) {
 
 // The task at `arg`, or NULL.
 struct task *task_test(lua_State *L, int arg) {
-  struct task *task = luaL_testudata(L, arg, TASK_META);
+  void *task = lua_touserdata(L, arg);
+  if (!task || !lua_getmetatable(L, arg)) return NULL;
+  const void *meta = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  const struct loop *loop = loop_self;
+  if (loop && (meta == loop->interp->task_meta || meta == loop->interp->failed_meta)) return task;
+  if (loop && loop->interp->task_meta) return NULL;
+  task = luaL_testudata(L, arg, TASK_META);
   return task ? task : luaL_testudata(L, arg, FAILED_META);
 }
 
@@ -654,6 +661,10 @@ static int cancelled_eq(lua_State *L) {
 void task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_META);
   luaL_newmetatable(L, FAILED_META);
+  if (loop_self) {
+    loop_self->interp->task_meta = lua_topointer(L, -2);
+    loop_self->interp->failed_meta = lua_topointer(L, -1);
+  }
   luaL_newmetatable(L, CANCELLED_META);
   lua_pushcfunction(L, cancelled_tostring);
   lua_setfield(L, -2, "__tostring");
