@@ -104,7 +104,7 @@ local function subscribe(busted, flags)
     current.name = full_name(busted, element)
     tell("case", current.name)
     if element.descriptor == "pending" then
-      current.pending = "not written yet"
+      current.pending = "no reason given"
       finish_case()
     else
       element.run = guarded(element.run, (helper.case_limit or flags.case) * helper.slack)
