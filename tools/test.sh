@@ -67,7 +67,7 @@ specs() {
 
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=exitcode=66:die_after_fork=0:allocator_may_return_null=1
+export TSAN_OPTIONS=exitcode=66:die_after_fork=0:allocator_may_return_null=1:suppressions=$PWD/tools/tsan.supp
 
 stage build 600 make --no-print-directory -s -k -j"$jobs" all asan stress tsan fuzzer
 for check in $CHECKS; do
