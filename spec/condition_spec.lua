@@ -223,6 +223,7 @@ describe("sync.condition", function()
     end)
     heddle.sleep(0.01)
     condition:acquire()
+    victim:kill "SIGSTOP" -- the notify finds it in line
     condition:notify()
     victim:kill()
     victim:join()

@@ -50,7 +50,7 @@ static void record_to_arena(uint32_t index) {
   atomic_store_explicit(&park_record(index)->seat, 0, memory_order_relaxed);
   guard_step();
   guard_lock(&arena->wait_guard);
-  park_record(index)->next = arena->wait_free;
+  atomic_store_explicit(&park_record(index)->next, arena->wait_free, memory_order_relaxed);
   guard_step();
   arena->wait_free = index;
   guard_unlock(&arena->wait_guard);
@@ -85,11 +85,11 @@ void park_after_fork(void) {
 // Puts a record at the end of a list.
 void park_append(struct park_list *list, uint32_t record) {
   struct park_record *r = park_record(record);
-  r->next = 0;
-  r->prev = list->last;
+  atomic_store_explicit(&r->next, 0, memory_order_relaxed);
+  atomic_store_explicit(&r->prev, list->last, memory_order_relaxed);
   guard_step();
   if (list->last)
-    park_record(list->last)->next = record;
+    atomic_store_explicit(&park_record(list->last)->next, record, memory_order_relaxed);
   else
     list->first = record;
   guard_step();
@@ -100,12 +100,12 @@ void park_append(struct park_list *list, uint32_t record) {
 void park_remove(struct park_list *list, uint32_t record) {
   struct park_record *r = park_record(record);
   if (r->prev)
-    park_record(r->prev)->next = r->next;
+    atomic_store_explicit(&park_record(r->prev)->next, r->next, memory_order_relaxed);
   else
     list->first = r->next;
   guard_step();
   if (r->next)
-    park_record(r->next)->prev = r->prev;
+    atomic_store_explicit(&park_record(r->next)->prev, r->prev, memory_order_relaxed);
   else
     list->last = r->prev;
 }

@@ -24,9 +24,9 @@ struct park_list {
 enum park_state { PARK_WAITING, PARK_KICKED };
 
 struct park_record {
-  uint32_t next, prev;     // in its list
-  _Atomic uint64_t object; // offset of what it waits for, 0: in no list of a shared object
-  uint32_t list;           // which of the object's lists
+  _Atomic uint32_t next, prev; // in its list
+  _Atomic uint64_t object;     // offset of what it waits for, 0: in no list of a shared object
+  uint32_t list;               // which of the object's lists
   _Atomic uint32_t state;
   _Atomic uint32_t seat;   // seat + 1 of the waiting loop, 0: the record is free
   _Atomic uint32_t ticket; // the waiting task's place in its loop
