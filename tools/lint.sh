@@ -37,7 +37,7 @@ case $1 in
   subjects)
     git log -n 50 --format=%s 2>/dev/null | awk '
       length > 72 { print "longer than 72 characters: " $0; bad = 1 }
-      !/^[A-Za-z0-9_.\/*,{} -]+: [A-Z0-9`]/ { print "not \"path: Sentence.\": " $0; bad = 1 }
+      !/^[A-Za-z0-9_.\/*,{} -]+: ./ { print "not \"path: Sentence.\": " $0; bad = 1 }
       END { exit bad }'
     ;;
   *)
