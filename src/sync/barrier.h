@@ -11,8 +11,8 @@ enum { SYNC_ARRIVED, SYNC_OPENED, SYNC_BROKEN }; // the lists of waiters
 struct sync_barrier {
   struct sync_object head;
   uint32_t parties;
-  uint32_t waiting; // length of the list SYNC_ARRIVED
-  uint32_t broken;
+  _Atomic uint32_t waiting; // length of the list SYNC_ARRIVED
+  _Atomic uint32_t broken;
   uint32_t leader;         // the task that does the action, 0: none
   uint32_t leader_process; // its process slot
   uint32_t has_action;
