@@ -1,19 +1,16 @@
 #include "loop/task.h"
 
-#include "base/clock.h"
 #include "base/program.h"
 #include "loop/deadline.h"
 #include "loop/misuse_lua.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TASK_META "heddle.task"
 #define FAILED_META                                                                                \
   "heddle.task.failed" // the same with a finalizer, which would be costly on every task
-#define CANCELLED_META "heddle.cancelled"
 
 enum { FIRST_TICKETS = 64 };
 
@@ -28,8 +25,6 @@ static bool grow_tickets(struct loop *loop) {
   loop->task_cap = cap;
   return true;
 }
-
-static const char *const reasons[] = {"cancel", "interrupted", "daemon"};
 
 static bool take_ticket(struct loop *loop, struct task *task) {
   if (loop->live == loop->task_cap && !grow_tickets(loop)) return false;
@@ -334,254 +329,6 @@ void task_run(struct loop *loop, struct task *task) {
   loop->current = NULL;
 }
 
-// waiting --------------------------------------------------------------------------------------
-
-// Whether the running coroutine, and each around it up to the task, can be suspended here.
-bool loop_may_block(lua_State *L) {
-  struct loop *loop = loop_self;
-  return loop && loop->current && loop->chain_ok && lua_isyieldable(L);
-}
-
-static void check_may_block(lua_State *L, const char *function) {
-  if (!loop_may_block(L))
-    loop_misuse(
-        L, "cannot-block",
-        "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
-        "callback, require, load reader, finalizer, hook, error handler, or a metamethod called "
-        "from C)",
-        function);
-}
-
-static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
-  struct loop *loop = loop_self;
-  task->state = TASK_PARKED;
-  task->parked_in = L;
-  gil_extra(L)->parked = 1;
-  loop->suspended = true;
-  return lua_yieldk(L, 0, (lua_KContext)task, k);
-}
-
-static bool cancelled(const struct task *task) {
-  return task->cancels && (task->shields == 0 || task->hard);
-}
-
-// Whether the task's blocking calls are to raise: by a cancel, or a deadline it is in.
-bool task_interrupted(const struct task *task) {
-  return cancelled(task) || (task->deadlines && deadline_due(task));
-}
-
-// The error is kept under the deadline's address, so that it is known again as its own.
-static void raise_deadline(lua_State *L, struct deadline *deadline) {
-  deadline->raised = true;
-  task_push_cancelled(L, "timeout", NULL);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
-  lua_error(L);
-}
-
-// Raises what interrupts the task: one of its cancel requests, else the outermost deadline that is
-// due. A task that is stopped for good is stopped again when its clean-up has had its budget.
-void task_raise_pending(lua_State *L, struct task *task) {
-  task->wake = 0;
-  if (!cancelled(task)) raise_deadline(L, deadline_due(task));
-  if (task->hard)
-    gil_budget(L);
-  else
-    task->cancels--;
-  task_push(L, task->loop, task);
-  const char *by = NULL;
-  if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
-    by = lua_tostring(L, -1);
-  task_push_cancelled(L, reasons[task->reason], by);
-  lua_error(L);
-}
-
-// The same from a hook, in a task that does not wait.
-void task_raise_now(lua_State *L, struct task *task) { task_raise_pending(L, task); }
-
-static void stop_waiting(struct task *task) {
-  timer_stop(&task->loop->timers, &task->timer);
-  if (task->self.record && task->op->leave) task->op->leave(task->object, &task->self);
-  task->self.record = 0;
-  task->wake = 0;
-}
-
-// The waiting task runs again: it has been cancelled, or tries once more, or its time is up.
-static int woken(lua_State *L, int status, lua_KContext context) {
-  struct task *task = (struct task *)context;
-  (void)status;
-  bool time = task->wake & WAKE_TIME;
-  const struct loop_op *op = task->op;
-  if (task_interrupted(task)) {
-    stop_waiting(task);
-    task_raise_pending(L, task);
-  }
-  bool got = op->attempt ? op->attempt(task->object, &task->self) : time;
-  if (!got && !time) {
-    task->wake = 0;
-    return suspend(L, task, woken);
-  }
-  stop_waiting(task);
-  return op->finish(L, task->object, &task->self, got);
-}
-
-// Keeps only those that still wait to be described.
-static void compact_undescribed(struct loop *loop) {
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
-    const struct task *task = loop->tasks[loop->undescribed[i]];
-    if (task && task->listed) loop->undescribed[kept++] = loop->undescribed[i];
-  }
-  loop->undescribed_count = kept;
-}
-
-// Notes that a task waits, to be described when the loop goes to sleep. Without memory reports say
-// less.
-static void note_undescribed(struct loop *loop, struct task *task) {
-  if (loop->undescribed_count == loop->undescribed_cap) {
-    compact_undescribed(loop);
-    if (loop->undescribed_count >= loop->undescribed_cap / 2) {
-      uint32_t cap = loop->undescribed_cap ? loop->undescribed_cap * 2 : FIRST_TICKETS;
-      uint32_t *tickets = realloc(loop->undescribed, cap * sizeof *tickets);
-      if (!tickets) return;
-      loop->undescribed = tickets;
-      loop->undescribed_cap = cap;
-    }
-  }
-  loop->undescribed[loop->undescribed_count++] = task->self.ticket;
-  task->listed = true;
-}
-
-// Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries
-// at once, then stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only
-// tries, < 0 never ends. To be called in tail position of a C function; finish pushes that
-// function's results.
-int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
-               double timeout) {
-  struct task *task = loop_self ? loop_self->current : NULL;
-  ask->task = task ? task->self.task : 0;
-  ask->enlist = false;
-  ask->record = 0;
-  if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
-  if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
-  if (timeout == 0) return op->finish(L, object, ask, false);
-  check_may_block(L, op->name);
-  ask->ticket = task->self.ticket;
-  ask->enlist = true;
-  ask->timed = timeout > 0 || task->deadlines;
-  task->self = *ask;
-  task->op = op;
-  task->object = object;
-  task->wake = 0;
-  if (op->attempt && op->attempt(object, &task->self))
-    return op->finish(L, object, &task->self, true);
-  if (timeout > 0 && !timer_start(&task->loop->timers, &task->timer, clock_deadline(timeout)))
-    luaL_error(L, "not enough memory");
-  if (task->self.record && !task->listed) note_undescribed(task->loop, task);
-  return suspend(L, task, woken);
-}
-
-static int slept(lua_State *L, void *object, struct park_self *self, bool got) {
-  (void)L, (void)object, (void)self, (void)got;
-  return 0;
-}
-
-static const struct loop_op sleep_op = {.name = "sleep", .finish = slept};
-
-static int yield_done(lua_State *L, int status, lua_KContext context) {
-  struct task *task = (struct task *)context;
-  (void)status;
-  if (task_interrupted(task)) task_raise_pending(L, task);
-  return 0;
-}
-
-// Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to
-// Lua.
-int loop_yield(lua_State *L, lua_KFunction k) {
-  check_may_block(L, "yield");
-  struct task *task = loop_self->current;
-  if (task_interrupted(task)) task_raise_pending(L, task);
-  int result = 0;
-  loop_ready(task->loop, task);
-  task->state = TASK_READY;
-  task->parked_in = L;
-  gil_extra(L)->parked = 1;
-  loop_self->suspended = true;
-  result = lua_yieldk(L, 0, (lua_KContext)task, k ? k : yield_done);
-  return result;
-}
-
-// Makes the running task sleep. Tail position.
-int loop_sleep(lua_State *L, const char *function, double seconds) {
-  struct park_self ask = {0};
-  check_may_block(L, function);
-  if (seconds == 0) return loop_yield(L, NULL);
-  return loop_block(L, &sleep_op, NULL, &ask, seconds);
-}
-
-// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues
-// with `k`, which finds the task in its context. Tail position.
-int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
-  struct loop *loop = loop_self;
-  check_may_block(L, "wait");
-  struct task *task = loop->current;
-  if (task_interrupted(task)) task_raise_pending(L, task);
-  if (loop->fd_count == loop->fd_cap) {
-    uint32_t cap = loop->fd_cap ? loop->fd_cap * 2 : 8;
-    struct pollfd *fds = realloc(loop->fds, (cap + 1) * sizeof *fds);
-    if (fds) loop->fds = fds;
-    uint32_t *tickets = fds ? realloc(loop->fd_tickets, cap * sizeof *tickets) : NULL;
-    if (!tickets) return luaL_error(L, "not enough memory");
-    loop->fd_tickets = tickets;
-    loop->fd_cap = cap;
-  }
-  loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
-  loop->fd_tickets[loop->fd_count++] = task->self.ticket;
-  task->op = &sleep_op;
-  task->on_fd = true;
-  return suspend(L, task, k);
-}
-
-// cancelling -----------------------------------------------------------------------------------
-
-// Pushes a new error object that equals heddle.CANCELLED. `by`: who asked, or NULL.
-void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
-  lua_createtable(L, 0, 3);
-  lua_pushliteral(L, "cancelled");
-  lua_setfield(L, -2, "code");
-  lua_pushstring(L, reason);
-  lua_setfield(L, -2, "reason");
-  if (by) {
-    lua_pushstring(L, by);
-    lua_setfield(L, -2, "by");
-  }
-  luaL_setmetatable(L, CANCELLED_META);
-}
-
-// Whether the value at `arg` is such an object.
-bool task_is_cancelled(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg)) return false;
-  luaL_getmetatable(L, CANCELLED_META);
-  bool same = lua_rawequal(L, -1, -2);
-  lua_pop(L, 2);
-  return same;
-}
-
-// Asks a task of this interpreter to stop. Returns false if it has ended or was never begun.
-bool task_cancel(struct task *task, enum task_reason reason, bool hard) {
-  if (task_ended(task) || task->state == TASK_NEW || (hard && task->main && task->loop->model == 0))
-    return false;
-  if (task->cancels < UINT16_MAX) task->cancels++;
-  task->reason = (uint8_t)reason;
-  if (hard) task->hard = true;
-  if (task->state == TASK_PARKED && cancelled(task)) {
-    task->wake |= WAKE_CANCEL;
-    loop_ready(task->loop, task);
-  }
-  if (task->loop != loop_self) program_ring(task->loop->seat);
-  return true;
-}
-
 // Forgets every task: in a forked child, where only the forked function's task lives.
 void task_drop_all(struct loop *loop) {
   free(loop->tasks);
@@ -596,67 +343,6 @@ void task_drop_all(struct loop *loop) {
   loop->fd_count = 0;
 }
 
-// what waits, for reports ----------------------------------------------------------------------
-
-static void describe_where(lua_State *co, char *text, size_t size) {
-  lua_Debug ar;
-  text[0] = 0;
-  for (int level = 0; lua_getstack(co, level, &ar); level++) {
-    lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline <= 0 || ar.source[0] != '@') continue;
-    const char *slash = strrchr(ar.source, '/');
-    const char *file = slash ? slash + 1 : ar.source + 1;
-    if (strncmp(ar.source, "@heddle/", 8) == 0) continue;
-    lua_pushfstring(co, "%s:%d", file, ar.currentline);
-    snprintf(text, size, "%s", lua_tostring(co, -1));
-    lua_pop(co, 1);
-    return;
-  }
-}
-
-static void describe_one(struct loop *loop, struct task *task) {
-  struct park_record *r = park_record(task->self.record);
-  lua_State *L = loop->base;
-  if (r->described || !lua_checkstack(L, 8)) return;
-  task_push(L, loop, task);
-  task_push_name(L, lua_gettop(L));
-  snprintf(r->who, sizeof r->who, "%s", lua_tostring(L, -1));
-  lua_pop(L, 2);
-  r->what[0] = 0;
-  if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
-  describe_where(task->parked_in, r->where, sizeof r->where);
-  r->described = 1;
-  if (!r->timed && loop->fresh_count < LOOP_FRESH)
-    loop->fresh[loop->fresh_count++] = task->self.record;
-}
-
-// Writes into the waiter records of the tasks parked since the last call who waits, for what and
-// where.
-void task_describe(struct loop *loop) {
-  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
-    struct task *task = loop->tasks[loop->undescribed[i]];
-    if (!task || !task->listed) continue;
-    task->listed = false;
-    if (task->state == TASK_PARKED && task->self.record) describe_one(loop, task);
-  }
-  loop->undescribed_count = 0;
-}
-
-static int cancelled_tostring(lua_State *L) {
-  lua_getfield(L, 1, "reason");
-  const char *reason = lua_tostring(L, -1);
-  lua_getfield(L, 1, "by");
-  const char *by = lua_tostring(L, -1);
-  lua_pushfstring(L, by ? "cancelled (%s, by %s)" : "cancelled (%s)", reason ? reason : "cancel",
-                  by);
-  return 1;
-}
-
-static int cancelled_eq(lua_State *L) {
-  lua_pushboolean(L, task_is_cancelled(L, 1) && task_is_cancelled(L, 2));
-  return 1;
-}
-
 // Makes the metatables that tasks need in an interpreter.
 void task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_META);
@@ -665,10 +351,6 @@ void task_open(lua_State *L) {
     loop_self->interp->task_meta = lua_topointer(L, -2);
     loop_self->interp->failed_meta = lua_topointer(L, -1);
   }
-  luaL_newmetatable(L, CANCELLED_META);
-  lua_pushcfunction(L, cancelled_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushcfunction(L, cancelled_eq);
-  lua_setfield(L, -2, "__eq");
-  lua_pop(L, 3);
+  lua_pop(L, 2);
+  task_cancel_open(L);
 }

@@ -33,5 +33,6 @@ int loop_yield(lua_State *L, lua_KFunction k);
 int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k);
 
 void task_open(lua_State *L);
+void task_cancel_open(lua_State *L);
 
 #endif

@@ -1,0 +1,112 @@
+// Cancelling: the request, the error it raises, and who is due to raise it.
+#include "loop/task.h"
+
+#include "base/program.h"
+#include "loop/deadline.h"
+
+#include <lauxlib.h>
+
+#define CANCELLED_META "heddle.cancelled"
+
+static const char *const reasons[] = {"cancel", "interrupted", "daemon"};
+
+static bool cancelled(const struct task *task) {
+  return task->cancels && (task->shields == 0 || task->hard);
+}
+
+// Pushes a new error object that equals heddle.CANCELLED. `by`: who asked, or NULL.
+void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
+  lua_createtable(L, 0, 3);
+  lua_pushliteral(L, "cancelled");
+  lua_setfield(L, -2, "code");
+  lua_pushstring(L, reason);
+  lua_setfield(L, -2, "reason");
+  if (by) {
+    lua_pushstring(L, by);
+    lua_setfield(L, -2, "by");
+  }
+  luaL_setmetatable(L, CANCELLED_META);
+}
+
+// Whether the value at `arg` is such an object.
+bool task_is_cancelled(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg)) return false;
+  luaL_getmetatable(L, CANCELLED_META);
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+// Asks a task of this interpreter to stop. Returns false if it has ended or was never begun.
+bool task_cancel(struct task *task, enum task_reason reason, bool hard) {
+  if (task_ended(task) || task->state == TASK_NEW || (hard && task->main && task->loop->model == 0))
+    return false;
+  if (task->cancels < UINT16_MAX) task->cancels++;
+  task->reason = (uint8_t)reason;
+  if (hard) task->hard = true;
+  if (task->state == TASK_PARKED && cancelled(task)) {
+    task->wake |= WAKE_CANCEL;
+    loop_ready(task->loop, task);
+  }
+  if (task->loop != loop_self) program_ring(task->loop->seat);
+  return true;
+}
+
+// Whether the task's blocking calls are to raise: by a cancel, or a deadline it is in.
+bool task_interrupted(const struct task *task) {
+  return cancelled(task) || (task->deadlines && deadline_due(task));
+}
+
+// The error is kept under the deadline's address, so that it is known again as its own.
+static void raise_deadline(lua_State *L, struct deadline *deadline) {
+  deadline->raised = true;
+  task_push_cancelled(L, "timeout", NULL);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
+  lua_error(L);
+}
+
+// Raises what interrupts the task: one of its cancel requests, else the outermost deadline that is
+// due. A task that is stopped for good is stopped again when its clean-up has had its budget.
+void task_raise_pending(lua_State *L, struct task *task) {
+  task->wake = 0;
+  if (!cancelled(task)) raise_deadline(L, deadline_due(task));
+  if (task->hard)
+    gil_budget(L);
+  else
+    task->cancels--;
+  task_push(L, task->loop, task);
+  const char *by = NULL;
+  if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
+    by = lua_tostring(L, -1);
+  task_push_cancelled(L, reasons[task->reason], by);
+  lua_error(L);
+}
+
+// The same from a hook, in a task that does not wait.
+void task_raise_now(lua_State *L, struct task *task) { task_raise_pending(L, task); }
+
+static int cancelled_tostring(lua_State *L) {
+  lua_getfield(L, 1, "reason");
+  const char *reason = lua_tostring(L, -1);
+  lua_getfield(L, 1, "by");
+  const char *by = lua_tostring(L, -1);
+  lua_pushfstring(L, by ? "cancelled (%s, by %s)" : "cancelled (%s)", reason ? reason : "cancel",
+                  by);
+  return 1;
+}
+
+static int cancelled_eq(lua_State *L) {
+  lua_pushboolean(L, task_is_cancelled(L, 1) && task_is_cancelled(L, 2));
+  return 1;
+}
+
+// Makes the metatable of the cancel errors of an interpreter.
+void task_cancel_open(lua_State *L) {
+  luaL_newmetatable(L, CANCELLED_META);
+  lua_pushcfunction(L, cancelled_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, cancelled_eq);
+  lua_setfield(L, -2, "__eq");
+  lua_pop(L, 1);
+}

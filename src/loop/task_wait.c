@@ -1,0 +1,226 @@
+// How the running task waits: parks, sleeps, yields; and what reports say of those that wait.
+#include "loop/task.h"
+
+#include "base/clock.h"
+#include "loop/misuse_lua.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_UNDESCRIBED = 64 };
+
+// Whether the running coroutine, and each around it up to the task, can be suspended here.
+bool loop_may_block(lua_State *L) {
+  struct loop *loop = loop_self;
+  return loop && loop->current && loop->chain_ok && lua_isyieldable(L);
+}
+
+static void check_may_block(lua_State *L, const char *function) {
+  if (!loop_may_block(L))
+    loop_misuse(
+        L, "cannot-block",
+        "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
+        "callback, require, load reader, finalizer, hook, error handler, or a metamethod called "
+        "from C)",
+        function);
+}
+
+static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
+  struct loop *loop = loop_self;
+  task->state = TASK_PARKED;
+  task->parked_in = L;
+  gil_extra(L)->parked = 1;
+  loop->suspended = true;
+  return lua_yieldk(L, 0, (lua_KContext)task, k);
+}
+
+static void stop_waiting(struct task *task) {
+  timer_stop(&task->loop->timers, &task->timer);
+  if (task->self.record && task->op->leave) task->op->leave(task->object, &task->self);
+  task->self.record = 0;
+  task->wake = 0;
+}
+
+// The waiting task runs again: it has been cancelled, or tries once more, or its time is up.
+static int woken(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  (void)status;
+  bool time = task->wake & WAKE_TIME;
+  const struct loop_op *op = task->op;
+  if (task_interrupted(task)) {
+    stop_waiting(task);
+    task_raise_pending(L, task);
+  }
+  bool got = op->attempt ? op->attempt(task->object, &task->self) : time;
+  if (!got && !time) {
+    task->wake = 0;
+    return suspend(L, task, woken);
+  }
+  stop_waiting(task);
+  return op->finish(L, task->object, &task->self, got);
+}
+
+// Keeps only those that still wait to be described.
+static void compact_undescribed(struct loop *loop) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
+    const struct task *task = loop->tasks[loop->undescribed[i]];
+    if (task && task->listed) loop->undescribed[kept++] = loop->undescribed[i];
+  }
+  loop->undescribed_count = kept;
+}
+
+// Notes that a task waits, to be described when the loop goes to sleep. Without memory reports say
+// less.
+static void note_undescribed(struct loop *loop, struct task *task) {
+  if (loop->undescribed_count == loop->undescribed_cap) {
+    compact_undescribed(loop);
+    if (loop->undescribed_count >= loop->undescribed_cap / 2) {
+      uint32_t cap = loop->undescribed_cap ? loop->undescribed_cap * 2 : FIRST_UNDESCRIBED;
+      uint32_t *tickets = realloc(loop->undescribed, cap * sizeof *tickets);
+      if (!tickets) return;
+      loop->undescribed = tickets;
+      loop->undescribed_cap = cap;
+    }
+  }
+  loop->undescribed[loop->undescribed_count++] = task->self.ticket;
+  task->listed = true;
+}
+
+// Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries
+// at once, then stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only
+// tries, < 0 never ends. To be called in tail position of a C function; finish pushes that
+// function's results.
+int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
+               double timeout) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  ask->task = task ? task->self.task : 0;
+  ask->enlist = false;
+  ask->record = 0;
+  if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
+  if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
+  if (timeout == 0) return op->finish(L, object, ask, false);
+  check_may_block(L, op->name);
+  ask->ticket = task->self.ticket;
+  ask->enlist = true;
+  ask->timed = timeout > 0 || task->deadlines;
+  task->self = *ask;
+  task->op = op;
+  task->object = object;
+  task->wake = 0;
+  if (op->attempt && op->attempt(object, &task->self))
+    return op->finish(L, object, &task->self, true);
+  if (timeout > 0 && !timer_start(&task->loop->timers, &task->timer, clock_deadline(timeout)))
+    luaL_error(L, "not enough memory");
+  if (task->self.record && !task->listed) note_undescribed(task->loop, task);
+  return suspend(L, task, woken);
+}
+
+static int slept(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)L, (void)object, (void)self, (void)got;
+  return 0;
+}
+
+static const struct loop_op sleep_op = {.name = "sleep", .finish = slept};
+
+static int yield_done(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  (void)status;
+  if (task_interrupted(task)) task_raise_pending(L, task);
+  return 0;
+}
+
+// Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to
+// Lua.
+int loop_yield(lua_State *L, lua_KFunction k) {
+  check_may_block(L, "yield");
+  struct task *task = loop_self->current;
+  if (task_interrupted(task)) task_raise_pending(L, task);
+  int result = 0;
+  loop_ready(task->loop, task);
+  task->state = TASK_READY;
+  task->parked_in = L;
+  gil_extra(L)->parked = 1;
+  loop_self->suspended = true;
+  result = lua_yieldk(L, 0, (lua_KContext)task, k ? k : yield_done);
+  return result;
+}
+
+// Makes the running task sleep. Tail position.
+int loop_sleep(lua_State *L, const char *function, double seconds) {
+  struct park_self ask = {0};
+  check_may_block(L, function);
+  if (seconds == 0) return loop_yield(L, NULL);
+  return loop_block(L, &sleep_op, NULL, &ask, seconds);
+}
+
+// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues
+// with `k`, which finds the task in its context. Tail position.
+int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
+  struct loop *loop = loop_self;
+  check_may_block(L, "wait");
+  struct task *task = loop->current;
+  if (task_interrupted(task)) task_raise_pending(L, task);
+  if (loop->fd_count == loop->fd_cap) {
+    uint32_t cap = loop->fd_cap ? loop->fd_cap * 2 : 8;
+    struct pollfd *fds = realloc(loop->fds, (cap + 1) * sizeof *fds);
+    if (fds) loop->fds = fds;
+    uint32_t *tickets = fds ? realloc(loop->fd_tickets, cap * sizeof *tickets) : NULL;
+    if (!tickets) return luaL_error(L, "not enough memory");
+    loop->fd_tickets = tickets;
+    loop->fd_cap = cap;
+  }
+  loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
+  loop->fd_tickets[loop->fd_count++] = task->self.ticket;
+  task->op = &sleep_op;
+  task->on_fd = true;
+  return suspend(L, task, k);
+}
+
+// what waits, for reports ----------------------------------------------------------------------
+
+static void describe_where(lua_State *co, char *text, size_t size) {
+  lua_Debug ar;
+  text[0] = 0;
+  for (int level = 0; lua_getstack(co, level, &ar); level++) {
+    lua_getinfo(co, "Sl", &ar);
+    if (ar.currentline <= 0 || ar.source[0] != '@') continue;
+    const char *slash = strrchr(ar.source, '/');
+    const char *file = slash ? slash + 1 : ar.source + 1;
+    if (strncmp(ar.source, "@heddle/", 8) == 0) continue;
+    lua_pushfstring(co, "%s:%d", file, ar.currentline);
+    snprintf(text, size, "%s", lua_tostring(co, -1));
+    lua_pop(co, 1);
+    return;
+  }
+}
+
+static void describe_one(struct loop *loop, struct task *task) {
+  struct park_record *r = park_record(task->self.record);
+  lua_State *L = loop->base;
+  if (r->described || !lua_checkstack(L, 8)) return;
+  task_push(L, loop, task);
+  task_push_name(L, lua_gettop(L));
+  snprintf(r->who, sizeof r->who, "%s", lua_tostring(L, -1));
+  lua_pop(L, 2);
+  r->what[0] = 0;
+  if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
+  describe_where(task->parked_in, r->where, sizeof r->where);
+  r->described = 1;
+  if (!r->timed && loop->fresh_count < LOOP_FRESH)
+    loop->fresh[loop->fresh_count++] = task->self.record;
+}
+
+// Writes into the waiter records of the tasks parked since the last call who waits, for what and
+// where.
+void task_describe(struct loop *loop) {
+  for (uint32_t i = 0; i < loop->undescribed_count; i++) {
+    struct task *task = loop->tasks[loop->undescribed[i]];
+    if (!task || !task->listed) continue;
+    task->listed = false;
+    if (task->state == TASK_PARKED && task->self.record) describe_one(loop, task);
+  }
+  loop->undescribed_count = 0;
+}
