@@ -93,17 +93,18 @@ FORCE:
 
 # Gates. `make test` runs them all (tools/test.sh); each is a target of its own too.
 SPECS := $(filter-out spec/chaos_spec.lua spec/readme_spec.lua,$(sort $(wildcard spec/*_spec.lua)))
-ENGINE_SPECS := $(filter-out spec/runner_spec.lua,$(SPECS))
+# Scenarios are Lua on top of what the other specs hold; the checking builds run a sample of them.
+ENGINE_SPECS := $(filter-out spec/runner_spec.lua $(filter-out %_sync_spec.lua,$(wildcard spec/scenarios_*spec.lua)),$(SPECS))
 # The demo's jobs take minutes in the stress build. Of no use under ThreadSanitizer: what is Lua, what
 # is about signals (they come late there), what only the stress build can do.
 spec_files = $(patsubst %,spec/%_spec.lua,$(1))
 STRESS_SPECS := $(filter-out $(call spec_files,cli service),$(ENGINE_SPECS))
-TSAN_SPECS := $(filter-out $(call spec_files,cli report rng service end steps deaths),$(ENGINE_SPECS))
+TSAN_SPECS := $(filter-out $(call spec_files,cli report rng service end steps deaths scenarios_sync),$(ENGINE_SPECS))
 CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG
 
-.PHONY: demo test lint $(CHECKS:%=lint-%) format subjects spec chaos fuzzer fuzz bench
+.PHONY: demo test lint $(CHECKS:%=lint-%) format scenarios subjects spec chaos fuzzer fuzz bench
 demo: deps-build build/heddle  ## the demo service under all four models
 	build/heddle demo
 
@@ -116,6 +117,9 @@ $(CHECKS:%=lint-%): lint-%: build/config.mk
 
 format:  ## writes the C files as clang-format wants them; FILES=src/...
 	clang-format -i $(or $(FILES),$(wildcard src/*/*.[ch] tools/*.[ch] bench/*.[ch]))
+
+scenarios: build/heddle  ## writes docs/SCENARIOS.md from the scripts
+	build/heddle tools/scenarios.lua >docs/SCENARIOS.md
 
 subjects:  ## the subject lines of the last commits
 	@tools/lint.sh subjects

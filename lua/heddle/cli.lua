@@ -1,7 +1,7 @@
 --- The command `heddle`: what its words mean.
 -- Plain scripts take the short way through this file; a verb's own module is loaded when it is
 -- called.
--- Stands on: heddle.usage, heddle.native.host (embedded scenarios), the verbs' modules.
+-- Stands on: heddle.usage, the verbs' modules.
 
 local usage = require "heddle.usage"
 
@@ -136,30 +136,8 @@ local function say(text)
 end
 
 
---- The embedded scenarios: their names in order, and their sources by name.
-local function scenarios()
-  local names, sources = {}, require("heddle.native.host").scripts()
-  for name in pairs(sources) do names[#names + 1] = name end
-  table.sort(names)
-  return names, sources
-end
-
-
 local function no_more(words, i, verb)
   if words[i] then usage.fail("%s takes no more words, got '%s'", verb, words[i]) end
-end
-
-
---- The sentence a scenario opens with, up to its first colon.
-local function opening(source)
-  local lines = {}
-  for line in source:gmatch "[^\n]+" do
-    local text = line:match "^%-%-+%s*(.*)"
-    if not text then break end
-    lines[#lines + 1] = text
-  end
-  local text = table.concat(lines, " ") .. " "
-  return text:match "^(.-)[.:;!?]%s" or text
 end
 
 
@@ -174,27 +152,27 @@ function verbs.list(words)
     return 0
   end
   no_more(words, 1, "list")
-  local names, sources = scenarios()
-  for _, name in ipairs(names) do say(("%-24s %s"):format(name, opening(sources[name]))) end
+  say(require("heddle.scenarios").table())
   return 0
 end
 
 
 function verbs.run(words)
   if is_help(words[1]) then
-    say "Usage: heddle run NAME [args…]\n\nRuns a scenario; `heddle list` names them."
+    say("Usage: heddle run NAME [--seed=N] [args…]\n\nRuns a scenario; `heddle list` names them, "
+      .. "and `heddle run NAME --help` says more on one.")
     return 0
   end
-  local first = words[1] == "--" and 2 or 1
-  local name = words[first]
-  local names, sources = scenarios()
-  if not name then usage.fail("run: the name of a scenario expected; heddle list names them") end
-  if name:sub(1, 1) == "-" then
-    usage.fail("run: it has no option '%s'; the scenario's come after its name", name)
+  if words[1] == "--" then table.remove(words, 1) end
+  local scenario, own, seed = require("heddle.scenarios").prepare(words)
+  if not scenario then
+    say(own)
+    return 0
   end
-  if not sources[name] then usage.unknown("run: unknown scenario", name, names) end
-  local arg = set_arg(table.move(words, first + 1, #words, 1, { [0] = name }), 0)
-  return run_chunk(load(sources[name], "@scripts/" .. name .. ".lua"), nil, table.unpack(arg))
+  if seed then require("heddle").seed(seed) end
+  own[0] = scenario.name
+  set_arg(own, 0)
+  return run_chunk(load(scenario.source, "@" .. scenario.path), nil, table.unpack(own))
 end
 
 

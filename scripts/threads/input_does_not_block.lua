@@ -1,5 +1,8 @@
--- A thread that waits lets the others run: while one waits for a line and another sleeps, a third
--- one computes, although all of them share one interpreter and its lock.
+-- A thread that waits lets the others run.
+-- While one waits for a line and another sleeps, a third one computes, although all of them share
+-- one interpreter and its lock.
+--
+-- From: roundup (Multithreading in a nutshell), demo (Thread-based concurrency)
 
 local heddle = require "heddle"
 local queue = require "heddle.queue"

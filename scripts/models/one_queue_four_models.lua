@@ -1,5 +1,10 @@
--- One queue joins all four models: a task, a thread, an isolate and a process feed it, and the same
--- four kinds drain it; each item arrives exactly once, and in order for each producer.
+-- One queue joins all four models, and each item arrives exactly once.
+-- A task, a thread, an isolate and a process feed it, and the same four kinds drain it; the items
+-- of each producer arrive in order.
+--
+-- From: demo (Queues)
+-- Unlike Python: there a queue belongs to one model, `queue.Queue`, `multiprocessing.Queue` or
+-- `asyncio.Queue`, and no other one can use it.
 
 local heddle = require "heddle"
 local queue = require "heddle.queue"

@@ -1,6 +1,8 @@
--- Four threads that do `count = count + 1` lose updates, as in CPython; with a lock they lose none.
+-- Threads that do `count = count + 1` lose updates, as in CPython; with a lock they lose none.
 -- A thread may be switched out between reading the old value and writing the new one, and what the
 -- others wrote meanwhile is then overwritten. A short switch interval makes it frequent.
+--
+-- From: simple (Threading, second listing), article (Synchronization Primitives)
 
 local thread = require "heddle.thread"
 local sync = require "heddle.sync"

@@ -1,0 +1,71 @@
+-- What all scenarios have in common: their opening comment, their place in the list, the
+-- documentation and the specs.
+
+local helper = require "spec.helper"
+local scenarios = require "heddle.scenarios"
+
+local all = scenarios.all()
+
+local tags = {}
+for _, text in ipairs(scenarios.texts) do tags[text[1]] = true end
+
+describe("the scenarios", function()
+  it("open with a sentence and the text it comes from", function()
+    for _, s in ipairs(all) do
+      assert.matches("^[%u`]", s.sentence, s.name)
+      assert.is_true(#s.sentence <= 110, s.name .. ": a shorter sentence, please")
+      assert.matches("^[^\n]+%.", s.about, s.name)
+      assert.matches("%a", s.texts, s.name)
+      for tag in s.texts:gmatch "%a+" do assert.is_true(tags[tag], s.name .. ": " .. tag) end
+    end
+  end)
+
+  it("are short", function()
+    for _, s in ipairs(all) do
+      local _, n = s.source:gsub("\n", "")
+      assert.is_true(n >= 8 and n <= 70, ("%s has %d lines"):format(s.name, n))
+    end
+  end)
+
+  it("have names of their own", function()
+    local seen = {}
+    for _, s in ipairs(all) do
+      assert.is_nil(seen[s.name], s.name)
+      seen[s.name] = true
+    end
+  end)
+
+  it("are listed, a line each, with their text", function()
+    local listed = "\n" .. helper.heddle({ "list" }).out
+    for _, s in ipairs(all) do
+      local line = ("\n%-24s %s  [%s]\n"):format(s.name, s.sentence, s.texts)
+      assert.is_truthy(listed:find(line, 1, true), s.name)
+    end
+  end)
+
+  it("have their own help", function()
+    for _, s in ipairs(all) do
+      local none, help = scenarios.prepare { s.name, "--help" }
+      assert.is_nil(none)
+      assert.matches("^Usage: heddle run " .. s.name, help)
+      assert.is_truthy(help:gsub("\n", " "):find(s.sentence, 1, true), s.name)
+    end
+  end)
+
+  it("stand in the documentation, which is up to date", function()
+    local made = helper.heddle { "tools/scenarios.lua" }
+    assert.equal(0, made.code, made.all)
+    assert.equal(made.out, helper.slurp "docs/SCENARIOS.md", "make scenarios brings it up to date")
+  end)
+
+  it("are each run by a spec", function()
+    local specs = {}
+    for name in require("lfs").dir "spec" do
+      if name:match "^scenarios_" then specs[#specs + 1] = helper.slurp("spec/" .. name) end
+    end
+    local text = table.concat(specs)
+    for _, s in ipairs(all) do
+      assert.is_truthy(text:find(('scenario("%s"'):format(s.name), 1, true), s.name)
+    end
+  end)
+end)
