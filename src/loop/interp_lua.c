@@ -91,16 +91,17 @@ static void unlink_loop(struct loop *loop) {
   if (interp->gil.last == loop) interp->gil.last = NULL;
 }
 
-// Ends a loop and gives the GIL up, which its thread holds. The last one out closes the
-// interpreter.
-void loop_free(struct loop *loop) {
-  struct interp *interp = loop->interp;
-  bool last = interp->loops == loop && !loop->next;
-  atomic_fetch_sub(&arena->awake, 1);
-  if (last)
-    lua_close(interp->main);
-  else
-    unlink_loop(loop);
+// Closes an interpreter that has no loop.
+void loop_interp_free(struct interp *interp) {
+  if (interp->main) lua_close(interp->main);
+  while (interp->source_count > 0)
+    free(interp->sources[--interp->source_count]);
+  free(interp->sources);
+  free(interp);
+}
+
+static void free_loop(struct loop *loop) {
+  struct gil *gil = &loop->interp->gil;
   if (loop->bell_pipe[0] >= 0) {
     close(loop->bell_pipe[0]);
     close(loop->bell_pipe[1]);
@@ -109,11 +110,28 @@ void loop_free(struct loop *loop) {
   free(loop->fds);
   free(loop->fd_tickets);
   loop_self = NULL;
-  gil_release(&interp->gil, false);
+  gil_release(gil, false);
   free(loop);
-  if (!last) return;
-  while (interp->source_count > 0)
-    free(interp->sources[--interp->source_count]);
-  free(interp->sources);
-  free(interp);
+}
+
+// Ends a loop and gives the GIL up, which its thread holds. The interpreter stays, if need be
+// without a loop.
+void loop_detach(struct loop *loop) {
+  atomic_fetch_sub(&arena->awake, 1);
+  unlink_loop(loop);
+  free_loop(loop);
+}
+
+// The same; the last one out closes the interpreter.
+void loop_free(struct loop *loop) {
+  struct interp *interp = loop->interp;
+  if (interp->loops != loop || loop->next) {
+    loop_detach(loop);
+    return;
+  }
+  atomic_fetch_sub(&arena->awake, 1);
+  lua_close(interp->main);
+  interp->main = NULL;
+  free_loop(loop);
+  loop_interp_free(interp);
 }

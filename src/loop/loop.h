@@ -120,6 +120,8 @@ extern _Thread_local struct loop *loop_self;
 
 struct interp *loop_interp_new(size_t memory_cap);
 struct loop *loop_new(struct interp *interp, uint32_t seat);
+void loop_interp_free(struct interp *interp);
+void loop_detach(struct loop *loop);
 void loop_free(struct loop *loop);
 void loop_run(struct loop *loop, struct task *until);
 void loop_enter(struct loop *loop);

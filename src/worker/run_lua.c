@@ -194,7 +194,9 @@ static int run_worker(lua_State *L) {
 }
 
 static int open_all(lua_State *L) {
+  lua_gc(L, LUA_GCSTOP); // there is nothing to collect yet
   worker_open_libraries(L);
+  lua_gc(L, LUA_GCRESTART);
   return 0;
 }
 

@@ -48,10 +48,13 @@ static struct worker *sit_down(void *argument, struct interp **interp) {
   return given.worker;
 }
 
-static void stand_up(struct worker *w, enum worker_outcome outcome) {
-  uint32_t seat = program_seat_index;
+static void finish(struct worker *w, enum worker_outcome outcome) {
   worker_finish(w, outcome);
   sync_release(&w->head);
+}
+
+static void stand_up(void) {
+  uint32_t seat = program_seat_index;
   park_thread_end();
   queue_thread_end();
   dict_thread_end();
@@ -72,7 +75,8 @@ static void *thread_main(void *argument) {
   loop->model = MODEL_THREAD;
   enum worker_outcome outcome = worker_run_thread(loop, w);
   loop_free(loop);
-  stand_up(w, outcome);
+  finish(w, outcome);
+  stand_up();
   return NULL;
 }
 
@@ -83,16 +87,39 @@ bool worker_start_thread(struct worker *w, struct interp *interp) {
 
 // isolates -------------------------------------------------------------------------------------
 
+static struct interp *_Atomic spare; // with its libraries open, for the next isolate
+
+// Opening an interpreter takes as long as starting an OS thread: an isolate that has ended, and
+// that nobody waits for any more, does it for the next one.
+static void prepare_spare(void) {
+  if (atomic_load(&spare)) return;
+  struct loop *loop = worker_open_interpreter(0);
+  if (!loop) return;
+  struct interp *interp = loop->interp, *none = NULL;
+  bool fine = worker_open_now(loop);
+  loop_detach(loop);
+  if (!fine || !atomic_compare_exchange_strong(&spare, &none, interp)) loop_interp_free(interp);
+}
+
+static struct loop *open_interpreter(size_t memory_cap) {
+  struct interp *interp = memory_cap ? NULL : atomic_exchange(&spare, NULL);
+  if (!interp) return worker_open_interpreter(memory_cap);
+  gil_take(&interp->gil);
+  return loop_new(interp, program_seat_index);
+}
+
 static void *isolate_main(void *argument) {
   struct interp *none;
   struct worker *w = sit_down(argument, &none);
-  struct loop *loop = worker_open_interpreter(w->memory);
+  struct loop *loop = open_interpreter(w->memory);
   if (loop) {
     loop->model = MODEL_ISOLATE;
     worker_run(loop, w);
     loop_free(loop);
   }
-  stand_up(w, OUTCOME_DIED); // unless it has left its outcome
+  finish(w, OUTCOME_DIED); // unless it has left its outcome
+  prepare_spare();
+  stand_up();
   return NULL;
 }
 
