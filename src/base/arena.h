@@ -38,6 +38,18 @@ struct arena_class {
   _Atomic uint64_t free; // offset of the first free block, 0: none
 };
 
+// The recorder's state (room trace), on a cache line of its own: every thread reads it all the
+// time.
+struct arena_trace {
+  _Alignas(64) _Atomic uint32_t on; // number of the recording that goes on, 0: none does
+  uint32_t recordings;              // so far
+  uint32_t records;                 // that a ring has room for
+  uint32_t by_counter;              // stamps are cycle counts, else nanoseconds
+  uint64_t count;                   // of cycles, at the moment
+  int64_t clock;                    // of this
+  _Atomic uint64_t rings;           // the newest
+};
+
 // The first page of the arena.
 struct arena_head {
   uint32_t magic;
@@ -68,6 +80,7 @@ struct arena_head {
   _Atomic uint32_t want_forkserver;
   _Atomic uint32_t reaper_seat; // of the root's reaper
   _Atomic uint32_t root_seat;   // of the root's main thread
+  struct arena_trace trace;
 };
 
 #define arena ((struct arena_head *)ARENA_BASE)

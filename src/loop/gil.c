@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "loop/loop.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -189,6 +190,7 @@ static void wait_for_turn(struct gil *gil) {
   int64_t pause = gil->interval, start = clock_now();
   uint64_t turns = gil->turns;
   gil->waiting++;
+  trace_event(TRACE_WANT, 0, trace_task, gil->last ? gil->last->seat + 1 : 0, 0);
   while (gil->held) {
     if (turns != gil->turns) {
       turns = gil->turns;
@@ -200,6 +202,7 @@ static void wait_for_turn(struct gil *gil) {
     if (pause < SLOWEST_REPEAT) pause *= 2;
   }
   gil->waiting--;
+  trace_event(TRACE_HAVE, 0, trace_task, 0, 0);
   int64_t waited = clock_now() - start;
   gil->figures.wait += waited;
   if (loop_self) loop_self->figures.wait += waited;

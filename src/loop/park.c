@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "trace/trace.h"
 
 #include <string.h>
 
@@ -155,6 +156,7 @@ static void kick(uint32_t record) {
       atomic_exchange(&r->state, PARK_KICKED) == PARK_KICKED)
     return;
   guard_step();
+  trace_event(TRACE_WAKE, 0, r->task, trace_task, program_seat_index);
   uint32_t seat = r->seat - 1;
   if (seat == program_seat_index) {
     push_local(record);

@@ -3,6 +3,7 @@
 #include "base/program.h"
 #include "loop/deadline.h"
 #include "loop/misuse_lua.h"
+#include "trace/trace.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -233,6 +234,7 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   lua_rawseti(L, -2, task->self.ticket + 1);
   lua_pop(L, 1);
   if (task->daemon) loop->daemons++;
+  if (trace_on()) trace_write(TRACE_WAKE, 0, 1, task->self.task, trace_task, program_seat_index);
   loop_ready(loop, task);
 }
 
@@ -315,6 +317,8 @@ void task_run(struct loop *loop, struct task *task) {
   gil_extra(co)->parked = 0;
   gil_running = co;
   if (gil_wanted()) gil_arm(co);
+  trace_task = task->self.task;
+  if (trace_on()) task_trace_run(loop, task);
   int status = lua_resume(co, loop->base, given, &values);
   gil_running = NULL;
   if (status == LUA_YIELD) {
@@ -326,6 +330,8 @@ void task_run(struct loop *loop, struct task *task) {
     end_task(loop, task, state, co, status == LUA_OK ? values : 1);
     give_coroutine_back(loop, co, status);
   }
+  if (trace_on()) task_trace_stop(loop, task);
+  trace_task = 0;
   loop->current = NULL;
 }
 

@@ -21,6 +21,8 @@ void task_raise_pending(lua_State *L, struct task *task);
 void task_push(lua_State *L, struct loop *loop, struct task *task);
 void task_push_name(lua_State *L, int handle);
 void task_describe(struct loop *loop);
+void task_trace_run(struct loop *loop, struct task *task);
+void task_trace_stop(struct loop *loop, struct task *task);
 int task_traceback(lua_State *L);
 int task_keep_traceback(lua_State *L);
 void task_drop_all(struct loop *loop);

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "sync/traced.h"
+#include "trace/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,6 +195,7 @@ static void enlist(struct sync_object *object, int list, struct park_self *self)
   park_append(&object->waiters[list], index);
   guard_step();
   self->record = index;
+  if (trace_on()) sync_trace_wait(object, list, self);
 }
 
 // Under the guard: the asker leaves the list it stands in, if it stands in one.
@@ -304,7 +307,7 @@ bool sync_bury_process(uint32_t process) {
 // names ----------------------------------------------------------------------------------------
 
 // What reports call it: its given name, or kind, number and birthplace.
-void sync_label(struct sync_object *object, char *text, size_t size) {
+void sync_label(const struct sync_object *object, char *text, size_t size) {
   if (object->name[0])
     snprintf(text, size, "%s", object->name);
   else

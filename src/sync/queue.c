@@ -1,6 +1,8 @@
 #include "sync/queue.h"
 
 #include "base/program.h"
+#include "sync/traced.h"
+#include "trace/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -237,8 +239,9 @@ static bool take_place(struct sync_object *object, struct park_self *self) {
   self->number = SYNC_RECODE;
   if (q->interp)
     self->number = q->puts++;
-  else if (self->in)
-    return append(q, self->in);
+  else if (self->in && !append(q, self->in))
+    return false;
+  if (trace_on()) sync_trace_depth(object, count(q));
   return true;
 }
 
@@ -247,6 +250,7 @@ static bool take_item(struct sync_object *object, struct park_self *self) {
   bool any = count(q) > 0;
   self->closed = !any && q->closed;
   if (!any) return q->closed;
+  if (trace_on()) sync_trace_depth(object, count(q) - 1);
   if (q->interp) {
     self->number = q->gets++;
     return true;

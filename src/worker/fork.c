@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "sync/object_lua.h"
+#include "trace/trace.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t seat, pid_t parent,
                                    const sigset_t *old) {
+  trace_after_fork();
   park_after_fork();
   reaper_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);

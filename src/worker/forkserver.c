@@ -4,6 +4,7 @@
 #include "worker/worker.h"
 
 #include "base/futex.h"
+#include "trace/trace.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ static void fork_one(struct loop *loop, uint32_t slot) {
   sigprocmask(SIG_BLOCK, &all, &old);
   pid_t pid = fork();
   if (pid == 0) {
+    trace_after_fork();
     park_after_fork();
     reaper_forget();
     process_adopt_slot(slot, seat, (uint32_t)server);

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "base/futex.h"
+#include "trace/trace.h"
 #include "value/value.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent) {
   program_seat_sit(seat);
   p->state = PROCESS_LIVE;
   prctl(PR_SET_NAME, p->name);
+  trace_thread_begin(p->name);
 }
 
 static void limit(int resource, uint64_t value) {

@@ -5,6 +5,7 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "trace/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +115,7 @@ static void forget_forkserver(uint32_t slot) {
 static void clear(uint32_t slot, struct worker *w) {
   struct program_process *p = program_process(slot);
   uint32_t dead = PROCESS_DEAD;
+  trace_bury(slot, p->status);
   program_bury_seats(slot);
   guard_step();
   p->worker = 0;
@@ -237,6 +239,7 @@ static void *reap_for_ever(void *argument) {
   (void)argument;
   program_seat_sit(seat);
   prctl(PR_SET_NAME, "heddle-reaper");
+  trace_thread_begin("reaper");
   heed_bell();
   sem_post(&up);
   for (;;) {

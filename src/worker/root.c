@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "sync/object_lua.h"
+#include "trace/trace.h"
 #include "value/value.h"
 
 #include <pthread.h>
@@ -104,6 +105,7 @@ void worker_init_root(void) {
   program_process(slot)->pid = getpid();
   program_process(slot)->state = PROCESS_LIVE;
   program_seat_sit(seat);
+  trace_thread_begin("main");
   arena->root_seat = seat;
   worker_init_process();
   sigaction(SIGINT, &action, NULL);

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "sync/object_lua.h"
+#include "trace/trace.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static struct worker *sit_down(void *argument, struct interp **interp) {
   free(argument);
   program_seat_sit(given.seat);
   prctl(PR_SET_NAME, given.worker->head.name);
+  trace_thread_begin(given.worker->head.name);
   *interp = given.interp;
   return given.worker;
 }
@@ -61,6 +63,7 @@ static void stand_up(void) {
   worker_thread_end();
   worker_starter_end();
   program_forget_bells();
+  trace_thread_end();
   program_seat_free(seat);
   deadlock_check(); // who looked while the seat was still taken saw hope in it
 }
