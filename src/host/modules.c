@@ -13,6 +13,7 @@
 #include <string.h>
 
 int luaopen_heddle_native_deadline(lua_State *L);
+int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
@@ -27,6 +28,7 @@ int luaopen_heddle_native_worker(lua_State *L);
 // Modules in C; the library in Lua stands on them.
 static const luaL_Reg natives[] = {
     {"heddle.native.deadline", luaopen_heddle_native_deadline},
+    {"heddle.native.greenlet", luaopen_heddle_native_greenlet},
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},

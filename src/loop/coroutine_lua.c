@@ -30,8 +30,9 @@ static lua_State *subject(lua_State *L, lua_KContext flavour) {
   return lua_tothread(L, flavour == FLAVOUR_WRAP ? lua_upvalueindex(1) : 1);
 }
 
-// Closes what a coroutine left open; nothing can be suspended in there.
-static int reset(lua_State *co) {
+// Closes what a coroutine left open; nothing can be suspended in there. Returns the status of the
+// closing; its error is on top of `co` then.
+int coroutine_reset(lua_State *co) {
   lua_State *outer = gil_running;
   bool outer_ok = loop_self && loop_self->chain_ok;
   closing++;
@@ -51,7 +52,7 @@ static void close_dead(lua_State *L, lua_State *co) {
   lua_pushvalue(L, -1);
   lua_xmove(L, co, 1); // where lua_resetthread looks for it
   if (being_stopped()) gil_budget(co);
-  reset(co);
+  coroutine_reset(co);
   lua_xmove(co, L, 1);
   lua_replace(L, -2);
 }
@@ -77,7 +78,9 @@ static int failed(lua_State *L, lua_State *co, lua_KContext flavour) {
   return lua_error(L);
 }
 
-static int enter_coroutine(lua_State *L, lua_State *co, int arguments, int *values) {
+// Resumes `co` from L with the `arguments` values on top of `co`, as lua_resume does, in the
+// engine's own way: the running coroutine, and whether what runs may block, are kept.
+int coroutine_enter(lua_State *L, lua_State *co, int arguments, int *values) {
   struct loop *loop = loop_self;
   lua_State *outer = gil_running;
   bool outer_ok = loop->chain_ok;
@@ -100,7 +103,7 @@ static int resume(lua_State *L, lua_State *co, int arguments, lua_KContext flavo
     return failed(L, co, flavour);
   }
   if (arguments) lua_xmove(L, co, arguments);
-  int status = enter_coroutine(L, co, arguments, &values);
+  int status = coroutine_enter(L, co, arguments, &values);
   if (status == LUA_YIELD && loop_self->suspended) {
     gil_extra(co)->parked = 1;
     gil_extra(L)->parked = 1;
@@ -184,10 +187,15 @@ static int f_wrap(lua_State *L) {
   return 1;
 }
 
-// A task's own function has no consumer to yield to; only coroutines inside it have.
+static bool is_task_body(lua_State *L) {
+  if (gil_extra(L)->root) return true;
+  return loop_self && loop_self->current && loop_self->current->co == L;
+}
+
+// A task's own function and a greenlet's have no consumer to yield to; only coroutines inside them
+// have.
 static int f_yield(lua_State *L) {
-  struct loop *loop = loop_self;
-  if (loop && loop->current && loop->current->co == L)
+  if (is_task_body(L))
     return luaL_error(
         L, "attempt to yield from outside a coroutine (task.yield lets other tasks run)");
   return lua_yield(L, lua_gettop(L));
@@ -196,10 +204,6 @@ static int f_yield(lua_State *L) {
 static int f_status(lua_State *L) {
   lua_pushstring(L, state_of(L, coroutine_at(L, 1, "status")));
   return 1;
-}
-
-static bool is_task_body(lua_State *L) {
-  return loop_self && loop_self->current && loop_self->current->co == L;
 }
 
 static int f_running(lua_State *L) {
@@ -223,7 +227,7 @@ static int f_close(lua_State *L) {
     return luaL_error(L, "cannot close a %s coroutine", state);
   if (closing >= CLOSE_DEPTH)
     return luaL_error(L, "C stack overflow (coroutine.close inside coroutine.close)");
-  int status = reset(co);
+  int status = coroutine_reset(co);
   lua_pushboolean(L, status == LUA_OK);
   if (status == LUA_OK) return 1;
   lua_xmove(co, L, 1);

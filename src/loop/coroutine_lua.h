@@ -7,5 +7,7 @@
 #include <lua.h>
 
 void coroutine_open(lua_State *L);
+int coroutine_enter(lua_State *L, lua_State *co, int arguments, int *values);
+int coroutine_reset(lua_State *co);
 
 #endif

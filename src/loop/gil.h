@@ -68,6 +68,7 @@ struct gil_extra {
   uint8_t mask;
   uint8_t parked;
   uint8_t pooled; // the loop keeps it for tasks to come
+  uint8_t root;   // a greenlet's own: nobody resumed it who could be yielded to
 };
 struct gil_extra *gil_extra(struct lua_State *co);
 struct lua_State *gil_new_coroutine(struct lua_State *L);

@@ -96,6 +96,15 @@ void task_push_name(lua_State *L, int handle) {
     lua_pushfstring(L, "Task-%d", (int)task->number);
 }
 
+// Pushes the table that the handle at index `handle` keeps: name, traceback, locals …
+void task_push_extras(lua_State *L, int handle) {
+  if (lua_getiuservalue(L, handle, 2) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, handle, 2);
+}
+
 // the end of a task ----------------------------------------------------------------------------
 
 static void drop_ticket(lua_State *L, struct loop *loop, struct task *task) {
@@ -153,17 +162,6 @@ static void end_task(struct loop *loop, struct task *task, int state, lua_State 
   lua_settop(L, handle - 1);
 }
 
-static void push_extras(lua_State *L, struct task *task) {
-  task_push(L, loop_self, task);
-  if (lua_getiuservalue(L, -1, 2) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, -3, 2);
-  }
-  lua_replace(L, -2);
-}
-
 // The error at 1 is raised anew on its way out, and where it was first raised is known.
 static bool is_kept(lua_State *L, int extras) {
   lua_getfield(L, extras, "kept");
@@ -175,7 +173,9 @@ static bool is_kept(lua_State *L, int extras) {
 static int traceback(lua_State *L, bool keep) {
   struct task *task = loop_self ? loop_self->current : NULL;
   if (!task || task_is_cancelled(L, 1)) return 1;
-  push_extras(L, task);
+  task_push(L, loop_self, task);
+  task_push_extras(L, 2);
+  lua_replace(L, 2);
   if (!is_kept(L, 2)) {
     luaL_traceback(L, L, NULL, 1);
     lua_setfield(L, 2, "traceback");

@@ -20,6 +20,7 @@ bool task_interrupted(const struct task *task);
 void task_raise_pending(lua_State *L, struct task *task);
 void task_push(lua_State *L, struct loop *loop, struct task *task);
 void task_push_name(lua_State *L, int handle);
+void task_push_extras(lua_State *L, int handle);
 void task_describe(struct loop *loop);
 void task_trace_run(struct loop *loop, struct task *task);
 void task_trace_stop(struct loop *loop, struct task *task);
@@ -28,6 +29,7 @@ int task_keep_traceback(lua_State *L);
 void task_drop_all(struct loop *loop);
 
 bool loop_may_block(lua_State *L);
+void loop_check_may_block(lua_State *L, const char *function);
 int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
                double timeout);
 int loop_sleep(lua_State *L, const char *function, double seconds);

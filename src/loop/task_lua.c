@@ -12,14 +12,6 @@
 
 static const char *const task_options[] = {"name", "daemon", NULL};
 
-static void push_extras(lua_State *L, int handle) {
-  if (lua_getiuservalue(L, handle, 2) == LUA_TTABLE) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, handle, 2);
-}
-
 // Pushes a new handle for ([options,] fn, ...) on the stack from 1 on, which it leaves as
 // handle_split does.
 static struct task *new_task(lua_State *L, const char *function, int *arguments) {
@@ -32,7 +24,7 @@ static struct task *new_task(lua_State *L, const char *function, int *arguments)
   task->number = ++loop_self->interp->names[0];
   if (named) {
     task->named = true;
-    push_extras(L, lua_gettop(L));
+    task_push_extras(L, lua_gettop(L));
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "name");
     lua_pop(L, 1);
@@ -236,7 +228,7 @@ static void cancel_new(lua_State *L, struct task *task) {
 static void note_canceller(lua_State *L) {
   struct task *by = loop_self ? loop_self->current : NULL;
   if (!by) return;
-  push_extras(L, 1);
+  task_push_extras(L, 1);
   task_push(L, loop_self, by);
   task_push_name(L, lua_gettop(L));
   lua_setfield(L, -3, "cancel_by");
@@ -343,7 +335,7 @@ static int f_others(lua_State *L) {
 // task.locals() -> a table of the running task's own.
 static int f_locals(lua_State *L) {
   if (f_current(L) == 0) return 0;
-  push_extras(L, lua_gettop(L));
+  task_push_extras(L, lua_gettop(L));
   if (lua_getfield(L, -1, "locals") == LUA_TTABLE) return 1;
   lua_pop(L, 1);
   lua_newtable(L);

@@ -17,7 +17,8 @@ bool loop_may_block(lua_State *L) {
   return loop && loop->current && loop->chain_ok && lua_isyieldable(L);
 }
 
-static void check_may_block(lua_State *L, const char *function) {
+// The same; raises if not.
+void loop_check_may_block(lua_State *L, const char *function) {
   if (!loop_may_block(L))
     loop_misuse(
         L, "cannot-block",
@@ -102,7 +103,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
   if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
   if (timeout == 0) return op->finish(L, object, ask, false);
-  check_may_block(L, op->name);
+  loop_check_may_block(L, op->name);
   ask->ticket = task->self.ticket;
   ask->enlist = true;
   ask->timed = timeout > 0 || task->deadlines;
@@ -135,7 +136,7 @@ static int yield_done(lua_State *L, int status, lua_KContext context) {
 // Lets the other ready tasks of this loop run first. Tail position; `k` NULL: returns nothing to
 // Lua.
 int loop_yield(lua_State *L, lua_KFunction k) {
-  check_may_block(L, "yield");
+  loop_check_may_block(L, "yield");
   struct task *task = loop_self->current;
   if (task_interrupted(task)) task_raise_pending(L, task);
   int result = 0;
@@ -151,7 +152,7 @@ int loop_yield(lua_State *L, lua_KFunction k) {
 // Makes the running task sleep. Tail position.
 int loop_sleep(lua_State *L, const char *function, double seconds) {
   struct park_self ask = {0};
-  check_may_block(L, function);
+  loop_check_may_block(L, function);
   if (seconds == 0) return loop_yield(L, NULL);
   return loop_block(L, &sleep_op, NULL, &ask, seconds);
 }
@@ -160,7 +161,7 @@ int loop_sleep(lua_State *L, const char *function, double seconds) {
 // with `k`, which finds the task in its context. Tail position.
 int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   struct loop *loop = loop_self;
-  check_may_block(L, "wait");
+  loop_check_may_block(L, "wait");
   struct task *task = loop->current;
   if (task_interrupted(task)) task_raise_pending(L, task);
   if (loop->fd_count == loop->fd_cap) {
