@@ -69,8 +69,8 @@ end
 
 --- Reads a mix.
 ---@param word string  the name of one that `heddle list` names, or a file's path
----@return heddle.mix.Mix  raises a usage failure for an unknown name, and `{failed=}` with the file,
----  the line or key and what was expected for a broken mix
+---@return heddle.mix.Mix  raises a usage failure for an unknown name, and `{failed=}` with the
+---  file, the line or key and what was expected for a broken mix
 function mix_load.load(word)
   local names, sources = mix_load.known()
   if sources[word] then

@@ -8,7 +8,7 @@
 --     Unlike Python: …                         what differs, and why
 --
 -- and may go on over further lines. The seed is the command's affair, so no scenario reads options.
--- Stands on: heddle.usage, heddle.native.host (the embedded sources).
+-- Stands on: heddle.usage, heddle.mix_load, heddle.native.host (the embedded sources).
 
 local usage = require "heddle.usage"
 
@@ -108,8 +108,8 @@ end
 function scenarios.all()
   local list, by_name = {}, {}
   for path, source in pairs(require("heddle.native.host").scripts()) do
-    local scenario = scenarios.read(path, source)
-    list[#list + 1], by_name[scenario.name] = scenario, scenario
+    local scenario = not path:find "^mixes/" and scenarios.read(path, source)
+    if scenario then list[#list + 1], by_name[scenario.name] = scenario, scenario end
   end
   table.sort(list, function(a, b) return a.path < b.path end)
   return list, by_name
@@ -118,12 +118,17 @@ end
 
 -- The two verbs ----------------------------------------------------------------------------------
 
---- One line each: its name, what it demonstrates, the text it comes from.
+--- One line each: its name, what it demonstrates, the text it comes from; then the mixes.
 ---@return string
 function scenarios.table()
   local lines = {}
   for i, s in ipairs(scenarios.all()) do
     lines[i] = ("%-24s %s  [%s]"):format(s.name, s.sentence, s.texts)
+  end
+  local names, sources = require("heddle.mix_load").known()
+  for _, name in ipairs(names) do
+    local sentence = scenarios.read(name, sources[name]).sentence
+    lines[#lines + 1] = ("%-24s %s  [mix]"):format(name, sentence)
   end
   return table.concat(lines, "\n")
 end
@@ -186,6 +191,16 @@ local function read_words(scenario, words)
 end
 
 
+--- There is no such scenario; it may be a mix, which another command runs.
+local function refuse(name, names)
+  local _, mixes = require("heddle.mix_load").known()
+  if mixes[name] then
+    usage.fail("run: '%s' is a mix, not a scenario: heddle compare %s", name, name)
+  end
+  usage.unknown("run: unknown scenario", name, names)
+end
+
+
 --- Makes the words of `heddle run` ready.
 ---@param words string[]  after `run`
 ---@return heddle.scenario? scenario  nil when help was asked for
@@ -201,7 +216,7 @@ function scenarios.prepare(words)
     usage.fail("run: it has no option '%s'; the scenario's come after its name", name)
   end
   local scenario = by_name[name:match "[^/]+$" or name]
-  if not scenario then usage.unknown("run: unknown scenario", name, names) end
+  if not scenario then refuse(name, names) end
   local own, seed, asked = read_words(scenario, table.move(words, 2, #words, 1, {}))
   if asked then return nil, help(scenario) end
   if own[1] and not scenario.words then
