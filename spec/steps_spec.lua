@@ -41,7 +41,7 @@ end
 local function steps(case)
   for n = 0, MOST do
     local world = {
-      queue = queue.new(case.maxsize or 0, { shared = true }),
+      queue = queue[case.kind or "new"](case.maxsize or 0, { shared = true }),
       lock = sync.lock(),
       up = queue.new(0, { shared = true }),
       go = queue.new(0, { shared = true }),
@@ -448,6 +448,55 @@ describe("the queue, killed at each store of", function()
     assert.equal("fine\n", result.all)
   end)
 end)
+
+-- Of the items 1..last those before `first` may be gone, and those after `sure` may be missing.
+local function ordered(kind, first, sure, last)
+  return function(w)
+    local list, seen = drained(w), {}
+    for i, item in ipairs(list) do
+      assert.is_nil(seen[item])
+      seen[item] = true
+      assert.is_true(item >= 1 and item <= last)
+      if i > 1 then assert.is_true((list[i - 1] < item) == (kind == "priority")) end
+    end
+    for i = first, sure do assert.is_true(seen[i], i .. " is gone") end
+    w.queue:put_many { 7, 3, 9, 1, 8 }
+    local expected = kind == "priority" and { 1, 3, 7, 8, 9 } or { 8, 1, 9, 3, 7 }
+    assert.same(expected, drained(w))
+  end
+end
+
+for _, kind in ipairs { "lifo", "priority" } do
+  local function several(from, to) -- a priority queue's in an order that makes them move
+    local list = {}
+    for i = from, to do table.insert(list, kind == "priority" and 1 or #list + 1, i) end
+    return list
+  end
+  describe(("the queue of kind %s, killed at each store of"):format(kind), function()
+    case("put_many, growing", {
+      kind = kind,
+      setup = function(w) w.queue:put_many(several(1, 4)) end,
+      act = function(w) w.queue:put_many(several(5, 14)) end,
+      check = ordered(kind, 1, 4, 14),
+    })
+    case("get_many", {
+      kind = kind,
+      setup = function(w) w.queue:put_many(several(1, 14)) end,
+      act = function(w) w.queue:get_many(9) end,
+      check = ordered(kind, kind == "lifo" and 1 or 10, kind == "lifo" and 5 or 14, 14),
+    })
+    case("put with getters of each model waiting", {
+      kind = kind,
+      act = function(w) w.queue:put(1) end,
+      wait = get_waiter, on = "queue",
+      check = function(w)
+        for i = 1, 4 do w.queue:put(100 + i) end
+        for _ = 1, 4 do assert(w.up:get(1 * helper.slack), "a getter was not served") end
+        assert.is_true(#drained(w) <= 1)
+      end,
+    })
+  end)
+end
 
 describe("a reaper, killed at each store of a burial,", function()
   -- The middle one's child dies holding the lock and waiting in the queue.

@@ -151,7 +151,7 @@ static void write_seed(lua_State *L, const char *folder, size_t number) {
 
 /* Called once by libFuzzer. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
-  static const struct value_shared shared = {identify, retain, release, push};
+  static const struct value_shared shared = {identify, retain, release, release, push};
   static const unsigned char key[16] = "sixteen bytes...";
   const char *folder = getenv("FUZZ_SEEDS");
   (void)argc;

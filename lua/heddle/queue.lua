@@ -34,20 +34,74 @@ local function check_options(function_name, options)
 end
 
 
----A queue: first in, first out.
----@param maxsize? integer its limit; 0 (the default): none
----@param options? {shared?: boolean, name?: string} shared: its items are copies from the start
----@return table
-function queue.new(maxsize, options)
+local FIFO, LIFO, PRIORITY = 0, 1, 2
+
+local function new(function_name, order, maxsize, options)
   if type(maxsize) == "table" and options == nil then maxsize, options = nil, maxsize end
   if maxsize ~= nil and (math.type(maxsize) ~= "integer" or maxsize < 0) then
-    misuse("bad-argument", "queue.new: maxsize: a whole number >= 0 expected, got %s",
+    misuse("bad-argument", "%s: maxsize: a whole number >= 0 expected, got %s", function_name,
       tostring(maxsize))
   end
-  if options ~= nil then check_options("queue.new", options) end
-  local q = native.new(maxsize, options and options.shared)
+  if options ~= nil then check_options(function_name, options) end
+  local q = native.new(maxsize, options and options.shared, order)
   if options and options.name then q.name = options.name end
   return q
+end
+
+
+---@class heddle.queue.Options
+---@field shared? boolean its items are copies from the start
+---@field name? string what reports call it
+
+---@class heddle.queue.Queue
+---@field name string
+---@field put fun(self: heddle.queue.Queue, item: any, timeout?: number): true?, string?
+---@field try_put fun(self: heddle.queue.Queue, item: any): true?, string?
+---@field get fun(self: heddle.queue.Queue, timeout?: number): any, string?
+---@field try_get fun(self: heddle.queue.Queue): any, string?
+---@field put_many fun(self: heddle.queue.Queue, list: table, timeout?: number): integer, string?
+---@field get_many fun(self: heddle.queue.Queue, max: integer, timeout?: number): table?, string?
+---@field size fun(self: heddle.queue.Queue): integer
+---@field maxsize fun(self: heddle.queue.Queue): integer
+---@field empty fun(self: heddle.queue.Queue): boolean
+---@field full fun(self: heddle.queue.Queue): boolean
+---@field task_done fun(self: heddle.queue.Queue)
+---@field join fun(self: heddle.queue.Queue, timeout?: number): true?, string?
+---@field close fun(self: heddle.queue.Queue)
+---@field items fun(self: heddle.queue.Queue): fun(): any
+
+
+---A queue: first in, first out.
+---@param maxsize? integer its limit; 0 (the default): none
+---@param options? heddle.queue.Options
+---@return heddle.queue.Queue
+function queue.new(maxsize, options)
+  return new("queue.new", FIFO, maxsize, options)
+end
+
+
+---A stack: last in, first out.
+---@param maxsize? integer its limit; 0 (the default): none
+---@param options? heddle.queue.Options
+---@return heddle.queue.Queue
+function queue.lifo(maxsize, options)
+  return new("queue.lifo", LIFO, maxsize, options)
+end
+
+
+---A queue whose lowest item comes out first, equals in order of arrival. Its items are numbers, or
+---tables that begin with one:
+---
+---    q:put { 2, "later" }
+---    q:put { 1, "first" }
+---    local priority, job = table.unpack(q:get())
+---
+---The priority is read when the item is put.
+---@param maxsize? integer its limit; 0 (the default): none
+---@param options? heddle.queue.Options
+---@return heddle.queue.Queue
+function queue.priority(maxsize, options)
+  return new("queue.priority", PRIORITY, maxsize, options)
 end
 
 

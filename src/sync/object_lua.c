@@ -275,7 +275,7 @@ void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handl
   cross_of[kind] = cross;
 }
 
-static const struct value_shared shared = {identify, retain, release, push};
+static const struct value_shared shared = {identify, retain, release, release, push};
 
 // Lets shared objects cross between interpreters.
 void object_cross(void) { value_set_shared(&shared); }

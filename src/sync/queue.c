@@ -9,142 +9,60 @@
 
 _Static_assert(sizeof(struct sync_queue) <= ARENA_CELL, "a queue fits into its cell");
 
-#ifdef HEDDLE_STRESS
-enum { CHUNK = 512 - 64, SMALL_CHUNK = 256 - 64 };
-#else
-enum { CHUNK = 32768 - 64, SMALL_CHUNK = 8192 - 64 };
-#endif
-
-_Static_assert(SMALL_CHUNK >= SYNC_INLINE + 16, "any message fits into any chunk");
-
-// A run of messages. Each is a word with its size, then its bytes, padded to 8.
-struct chunk {
-  uint64_t next;
-  uint32_t size; // of the bytes
-  _Atomic uint32_t read, write;
-  uint32_t pad;
-  char bytes[];
-};
-
-#define IN_BLOCK                                                                                   \
-  0x80000000u // the size word of a message in a block of its own: its offset and size follow
-
-struct block_reference {
-  uint64_t block, size;
-};
-
 static void (*drop_message)(const void *bytes, size_t size);
 
 // Hands over what gives a message's references back when it is thrown away unread.
 void sync_set_drop(void (*drop)(const void *bytes, size_t size)) { drop_message = drop; }
 
-static struct chunk *chunk_at(uint64_t offset) { return arena_at(offset); }
-static uint32_t padded(uint32_t size) { return (8 + size + 7) & ~7u; }
-
 static uint64_t count(const struct sync_queue *q) { return q->puts - q->gets; }
 
-// chunks ---------------------------------------------------------------------------------------
+// Under the guard; others may look without it.
+static void add_one(_Atomic uint64_t *total) {
+  atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + 1,
+                        memory_order_relaxed);
+}
 
-static bool add_chunk(struct sync_queue *q) {
-  uint64_t offset = q->spare;
-  uint32_t size = q->last ? CHUNK : SMALL_CHUNK;
-  if (offset) {
-    q->spare = 0;
-  } else {
-    offset = arena_alloc(sizeof(struct chunk) + size);
-    if (offset == 0) return false;
-    chunk_at(offset)->size = size;
-  }
-  struct chunk *c = chunk_at(offset);
-  c->next = 0;
-  c->read = c->write = 0;
-  guard_step();
-  if (q->last)
-    chunk_at(q->last)->next = offset;
-  else
-    q->first = offset;
-  guard_step();
-  q->last = offset;
+// what is in it --------------------------------------------------------------------------------
+
+static bool put_message(struct sync_queue *q, const struct sync_message *m) {
+  uint32_t slot;
+  if (q->order == SYNC_FIFO ? !sync_chunks_put(&q->chunks, m)
+                            : !sync_heap_put(&q->heap, q->order, m, &slot))
+    return false;
+  add_one(&q->puts);
   guard_step();
   return true;
 }
 
-// The first chunk is read to its end: the next becomes the first, or this one starts anew.
-static void leave_chunk(struct sync_queue *q) {
-  uint64_t offset = q->first;
-  struct chunk *c = chunk_at(offset);
-  if (c->next == 0) {
-    c->write = 0; // with read > write an empty chunk is still seen as empty
-    guard_step();
-    c->read = 0;
-    return;
-  }
-  q->first = c->next;
+static bool get_message(struct sync_queue *q, struct sync_message *m) {
+  uint32_t slot;
+  if (q->order == SYNC_FIFO ? !sync_chunks_get(&q->chunks, m)
+                            : !sync_heap_get(q->heap, q->order, m, &slot))
+    return false;
+  add_one(&q->gets);
   guard_step();
-  if (q->spare == 0 && c->size == CHUNK)
-    q->spare = offset;
+  if (q->order == SYNC_FIFO)
+    sync_chunks_tidy(&q->chunks);
   else
-    arena_free(offset);
-}
-
-static bool has_room(const struct chunk *c, uint32_t size) {
-  return c->write + padded(size) <= c->size;
-}
-
-// Writes one message behind the others; it is there when the write index has moved. Returns false
-// when the arena is full.
-static bool append(struct sync_queue *q, const struct sync_message *m) {
-  struct block_reference reference = {m->block, m->size};
-  uint32_t size = m->block ? sizeof reference : (uint32_t)m->size;
-  if (q->last == 0 || !has_room(chunk_at(q->last), size))
-    if (!add_chunk(q)) return false;
-  struct chunk *c = chunk_at(q->last);
-  char *at = c->bytes + c->write;
-  *(uint64_t *)(void *)at = m->block ? IN_BLOCK : size;
-  memcpy(at + 8, m->block ? (const void *)&reference : m->bytes, size);
-  guard_step();
-  atomic_store_explicit(&c->write, c->write + padded(size), memory_order_release);
-  guard_step();
-  q->puts++;
-  guard_step();
+    sync_heap_tidy(&q->heap, q->order, slot);
   return true;
 }
 
-static char *front(struct sync_queue *q, uint32_t *word) {
-  while (q->first) {
-    struct chunk *c = chunk_at(q->first);
-    if (c->read < c->write) {
-      *word = *(uint32_t *)(void *)(c->bytes + c->read);
-      return c->bytes + c->read + 8;
-    }
-    if (c->next == 0) return NULL;
-    leave_chunk(q);
-  }
-  return NULL;
+// The number of a reference is how manieth it is, or its slot.
+static bool put_reference(struct sync_queue *q, const struct sync_message *m, uint64_t *number) {
+  uint32_t slot;
+  if (q->order != SYNC_FIFO && !sync_heap_put(&q->heap, q->order, m, &slot)) return false;
+  *number = q->order == SYNC_FIFO ? q->puts : slot;
+  add_one(&q->puts);
+  return true;
 }
 
-// Takes the oldest message out; it is out when the read index has moved.
-static bool remove_front(struct sync_queue *q, struct sync_message *m) {
-  uint32_t word;
-  char *at = front(q, &word);
-  if (!at) return false;
-  uint32_t size = word & IN_BLOCK ? sizeof(struct block_reference) : word;
-  m->block = 0;
-  if (word & IN_BLOCK) {
-    struct block_reference reference;
-    memcpy(&reference, at, sizeof reference);
-    m->block = reference.block;
-    m->size = reference.size;
-  } else {
-    m->into->len = 0;
-    if (!buffer_append(m->into, at, size)) return false;
-  }
-  struct chunk *c = chunk_at(q->first);
-  atomic_store_explicit(&c->read, c->read + padded(size), memory_order_release);
-  guard_step();
-  q->gets++;
-  guard_step();
-  if (c->read == c->write) leave_chunk(q);
+static bool get_reference(struct sync_queue *q, uint64_t *number) {
+  uint32_t slot;
+  if (q->order != SYNC_FIFO && !sync_heap_get(q->heap, q->order, NULL, &slot)) return false;
+  *number = q->order == SYNC_FIFO ? q->gets : slot;
+  add_one(&q->gets);
+  if (q->order != SYNC_FIFO) sync_heap_tidy(&q->heap, q->order, slot);
   return true;
 }
 
@@ -166,55 +84,47 @@ static void settle(struct sync_object *object) {
   if (q->dones == q->puts) park_kick_all(&object->waiters[SYNC_JOINERS]);
 }
 
-static uint64_t count_messages(struct sync_queue *q) {
-  uint64_t n = 0, last = 0;
-  for (uint64_t at = q->first; at; at = chunk_at(at)->next) {
-    struct chunk *c = chunk_at(at);
-    if (c->read > c->write) c->read = c->write = 0;
-    for (uint32_t i = c->read; i < c->write; n++) {
-      uint32_t word = *(uint32_t *)(void *)(c->bytes + i);
-      i += padded(word & IN_BLOCK ? sizeof(struct block_reference) : word);
-    }
-    last = at;
-  }
-  q->last = last;
-  return n;
-}
-
-// One change was under way: the indices say whether it was committed, the totals follow.
+// One change was under way: what holds the items says whether it was committed, the totals follow.
 static void repair(struct sync_object *object) {
   struct sync_queue *q = (struct sync_queue *)object;
-  if (q->interp) return;
-  uint64_t n = count_messages(q);
+  if (q->interp && q->order == SYNC_FIFO) return;
+  uint64_t n =
+      q->order == SYNC_FIFO ? sync_chunks_repair(&q->chunks) : sync_heap_repair(q->heap, q->order);
   if (count(q) > n)
     q->gets = q->puts - n;
   else
     q->puts = q->gets + n;
 }
 
-static void discard_messages(struct sync_queue *q) {
+static void drop(const struct sync_message *m) {
+  if (m->block)
+    sync_drop_block(m->block, m->size);
+  else
+    drop_message(m->into->data, m->into->len);
+}
+
+static void discard_chunks(struct sync_queue *q) {
   struct buffer bytes = {0};
   struct sync_message m = {.into = &bytes};
-  while (remove_front(q, &m)) {
-    if (m.block)
-      drop_message(arena_at(m.block), m.size);
-    else
-      drop_message(bytes.data, bytes.len);
-    arena_free(m.block);
+  while (sync_chunks_get(&q->chunks, &m)) {
+    sync_chunks_tidy(&q->chunks);
+    drop(&m);
   }
   buffer_free(&bytes);
-  while (q->first) {
-    uint64_t next = chunk_at(q->first)->next;
-    arena_free(q->first);
-    q->first = next;
-  }
-  q->last = 0;
+  sync_chunks_free(&q->chunks);
+}
+
+static void discard_heap(struct sync_queue *q) {
+  struct sync_message m = {0};
+  for (uint32_t i = 0; i < sync_heap_slots(q->heap); i++)
+    if (sync_heap_undress(q->heap, i, &m)) drop(&m);
 }
 
 static void release(struct sync_object *object) {
   struct sync_queue *q = (struct sync_queue *)object;
-  discard_messages(q);
-  arena_free(q->spare);
+  discard_chunks(q);
+  discard_heap(q);
+  arena_free(q->heap);
 }
 
 static void describe(struct sync_object *object, char *text, size_t size) {
@@ -229,18 +139,22 @@ const struct sync_class sync_queue_class = {"Queue", settle, repair, release, NU
 
 // operations -----------------------------------------------------------------------------------
 
-// A put in two kinds: self->in is a message, or NULL for a reference that the binding will store at
-// self->number.
+// A put in two kinds: self->in is a message, or NULL (in a ranked queue: a message without bytes)
+// for a reference that the binding will store at self->number.
+static bool put_item(struct sync_queue *q, struct park_self *self) {
+  const struct sync_message *m = self->in;
+  if (q->interp) return put_reference(q, m, &self->number);
+  self->number = SYNC_RECODE;
+  bool is_reference = !m || (!m->bytes && !m->block); // the binding comes again, with a message
+  return is_reference || put_message(q, m);
+}
+
 static bool take_place(struct sync_object *object, struct park_self *self) {
   struct sync_queue *q = (struct sync_queue *)object;
   self->closed = q->closed;
   if (q->closed) return true;
   if (q->maxsize && count(q) >= q->maxsize) return false;
-  self->number = SYNC_RECODE;
-  if (q->interp)
-    self->number = q->puts++;
-  else if (self->in && !append(q, self->in))
-    return false;
+  if (!put_item(q, self)) return false;
   if (trace_on()) sync_trace_depth(object, count(q));
   return true;
 }
@@ -251,12 +165,15 @@ static bool take_item(struct sync_object *object, struct park_self *self) {
   self->closed = !any && q->closed;
   if (!any) return q->closed;
   if (trace_on()) sync_trace_depth(object, count(q) - 1);
-  if (q->interp) {
-    self->number = q->gets++;
-    return true;
-  }
+  if (q->interp) return get_reference(q, &self->number);
   self->number = SYNC_RECODE;
-  return remove_front(q, self->out);
+  return get_message(q, self->out);
+}
+
+static bool see_item(struct sync_object *object, struct park_self *self) {
+  const struct sync_queue *q = (const struct sync_queue *)object;
+  self->closed = count(q) == 0 && q->closed;
+  return count(q) > 0 || q->closed;
 }
 
 static bool is_done(const struct sync_object *object) {
@@ -283,13 +200,15 @@ static const struct sync_wait waits[] = {
     [SYNC_PUTTERS] = {SYNC_PUTTERS, take_place, is_closed},
     [SYNC_JOINERS] = {SYNC_JOINERS, take_end, is_done},
 };
+static const struct sync_wait to_see = {SYNC_GETTERS, see_item, is_drained};
 
 // A new queue of references into interpreter `interp`, or of messages (0). NULL when the arena is
 // full.
-struct sync_queue *sync_queue_create(uint64_t maxsize, uint32_t interp) {
+struct sync_queue *sync_queue_create(uint64_t maxsize, enum sync_order order, uint32_t interp) {
   struct sync_queue *q = (struct sync_queue *)sync_create(SYNC_QUEUE);
   if (!q) return NULL;
   q->maxsize = maxsize;
+  q->order = (uint16_t)order;
   q->interp = interp;
   return q;
 }
@@ -303,6 +222,11 @@ bool sync_queue_put(struct sync_queue *q, struct park_self *self) {
 // Gets: a message into self->out, or the number of a reference. self->closed: closed and drained.
 bool sync_queue_get(struct sync_queue *q, struct park_self *self) {
   return sync_attempt(&q->head, &waits[SYNC_GETTERS], self);
+}
+
+// Waits until a get would not: self->closed: it is closed and drained.
+bool sync_queue_peek(struct sync_queue *q, struct park_self *self) {
+  return sync_attempt(&q->head, &to_see, self);
 }
 
 // Waits until every item that was put is done.
@@ -344,17 +268,13 @@ uint64_t sync_queue_size(struct sync_queue *q) {
 // Appends a message to a queue that still holds references: one of those that are turned into
 // messages before sync_queue_share. Counts nothing. Returns false when the arena is full.
 bool sync_queue_append(struct sync_queue *q, struct sync_message *message) {
-  uint64_t puts = q->puts;
-  bool fine = append(q, message);
-  q->puts = puts;
-  return fine;
+  return sync_chunks_put(&q->chunks, message);
 }
 
-// Throws the messages away that were appended to a queue which goes on holding references.
+// Throws the messages away that were made for a queue which goes on holding references.
 void sync_queue_discard(struct sync_queue *q) {
-  uint64_t gets = q->gets;
-  discard_messages(q);
-  q->gets = gets;
+  discard_chunks(q);
+  discard_heap(q);
 }
 
 // From now on it holds messages: what it held was appended as such.

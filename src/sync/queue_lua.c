@@ -1,157 +1,12 @@
-// heddle.native.queue: the queue as Lua sees it. While it holds references, its items are in a
-// table (the handle's uservalue 1) used as a ring: item number n is at n % capacity + 1.
-#include "base/program.h"
+// heddle.native.queue: the queue as Lua sees it.
+#include "sync/queue_lua.h"
+#include "base/clock.h"
 #include "loop/misuse_lua.h"
-#include "loop/task.h"
-#include "sync/object_lua.h"
-#include "sync/queue.h"
 #include "value/value.h"
-
-#include <string.h>
-
-enum { FIRST_CAPACITY = 16, SHRINK_FROM = 1024, KEPT = 1 << 20 };
-
-#define PENDING_META "heddle.pending"
-
-// This thread's own: where a small message is written before a put and copied to by a get.
-static _Thread_local struct buffer outgoing, incoming;
-static _Thread_local struct sync_message got;
-
-// A message that waits for room. What is left of it is given back when its put ends, however that
-// ends.
-struct pending {
-  struct sync_message message;
-  uint32_t process; // whose it is: a forked child has copies
-  bool sent;
-  char bytes[];
-};
-
-static struct sync_queue *queue_of(const struct sync_handle *handle) {
-  return (struct sync_queue *)handle->object;
-}
-static uint32_t my_interp(void) { return loop_self ? loop_self->interp->id : 0; }
-
-// references -----------------------------------------------------------------------------------
-
-static void change_capacity(lua_State *L, struct sync_handle *handle, uint64_t capacity) {
-  const struct sync_queue *q = queue_of(handle);
-  lua_createtable(L, (int)capacity, 0);
-  lua_getiuservalue(L, 1, 1);
-  for (uint64_t n = q->gets; n < q->puts; n++) {
-    lua_rawgeti(L, -1, (lua_Integer)(n % handle->own) + 1);
-    lua_rawseti(L, -3, (lua_Integer)(n % capacity) + 1);
-  }
-  for (uint64_t i = q->puts - q->gets; i < capacity; i++) {
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -3, (lua_Integer)((q->gets + i) % capacity) + 1);
-  }
-  lua_pop(L, 1);
-  lua_setiuservalue(L, 1, 1);
-  handle->own = capacity;
-}
-
-static void make_room(lua_State *L, struct sync_handle *handle) {
-  const struct sync_queue *q = queue_of(handle);
-  uint64_t size = q->puts - q->gets;
-  if (size >= handle->own)
-    change_capacity(L, handle, handle->own ? handle->own * 2 : FIRST_CAPACITY);
-}
-
-static void store_item(lua_State *L, struct sync_handle *handle, uint64_t number, int item) {
-  lua_getiuservalue(L, 1, 1);
-  lua_pushvalue(L, item);
-  lua_rawseti(L, -2, (lua_Integer)(number % handle->own) + 1);
-  lua_pop(L, 1);
-}
-
-static void fetch_item(lua_State *L, struct sync_handle *handle, uint64_t number) {
-  const struct sync_queue *q = queue_of(handle);
-  lua_Integer place = (lua_Integer)(number % handle->own) + 1;
-  lua_getiuservalue(L, 1, 1);
-  lua_rawgeti(L, -1, place);
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, -3, place);
-  lua_replace(L, -2);
-  if (q->puts == q->gets && handle->own > SHRINK_FROM) change_capacity(L, handle, FIRST_CAPACITY);
-}
-
-// A queue of another interpreter's references: inherited by a fork, never handed over. Empty, it
-// may be used.
-static void check_reachable(lua_State *L, struct sync_queue *q, const char *function) {
-  if (q->interp == 0 || q->interp == my_interp()) return;
-  if (q->puts == q->gets)
-    sync_queue_share(q);
-  else
-    loop_misuse(L, "queue-not-shared",
-                "%s: the queue holds references of the process that made it; pass it as an "
-                "argument (or make it with "
-                "{shared=true}) instead of inheriting it",
-                function);
-}
-
-// When the queue is handed to another interpreter, what it holds is turned into messages.
-static void share(lua_State *L, int index, struct buffer *bytes) {
-  struct sync_handle *handle = lua_touserdata(L, index);
-  struct sync_queue *q = queue_of(handle);
-  check_reachable(L, q, "queue");
-  if (q->interp == 0) return;
-  lua_getiuservalue(L, index, 1);
-  for (uint64_t n = q->gets; n < q->puts; n++) {
-    bytes->len = 0;
-    lua_rawgeti(L, -1, (lua_Integer)(n % handle->own) + 1);
-    value_encode(L, lua_gettop(L), 1, "item", bytes);
-    struct sync_message m = {.bytes = bytes->data, .size = bytes->len};
-    if (m.size > SYNC_INLINE) m.block = sync_block(m.bytes, m.size);
-    if ((m.size > SYNC_INLINE && !m.block) || !sync_queue_append(q, &m))
-      luaL_error(L, "not enough shared memory");
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  lua_pushnil(L);
-  lua_setiuservalue(L, index, 1);
-  sync_queue_share(q);
-}
-
-static int share_protected(lua_State *L) {
-  share(L, 1, lua_touserdata(L, 2));
-  return 0;
-}
-
-// The queues that this thread is handing over: one may hold another, or itself.
-struct sharing {
-  const struct sync_queue *queue;
-  const struct sharing *outer;
-};
-static _Thread_local const struct sharing *sharing;
-
-static bool is_being_shared(const struct sync_queue *q) {
-  const struct sharing *s = sharing;
-  while (s && s->queue != q)
-    s = s->outer;
-  return s != NULL;
-}
-
-// The same, leaving the queue as it was when an item can't be copied.
-static void cross(lua_State *L, int index) {
-  struct sync_queue *q = queue_of(lua_touserdata(L, index));
-  if (q->interp == 0 || is_being_shared(q)) return;
-  struct buffer bytes = {0}; // here, so that it is freed after an error, too
-  const struct sharing own = {q, sharing};
-  sharing = &own;
-  lua_pushcfunction(L, share_protected);
-  lua_pushvalue(L, index);
-  lua_pushlightuserdata(L, &bytes);
-  int status = lua_pcall(L, 2, 0, 0);
-  buffer_free(&bytes);
-  sharing = own.outer;
-  if (status == LUA_OK) return;
-  if (q->interp == my_interp()) sync_queue_discard(q);
-  lua_error(L);
-}
 
 // put ------------------------------------------------------------------------------------------
 
-static int m_put(lua_State *L);
+static int put_again(lua_State *L);
 
 static bool put_attempt(void *object, struct park_self *self) {
   return sync_queue_put(object, self);
@@ -160,107 +15,78 @@ static void put_leave(void *object, struct park_self *self) {
   sync_queue_leave(object, self, SYNC_PUTTERS);
 }
 
-static void mark_sent(lua_State *L) {
-  struct pending *pending = luaL_testudata(L, -1, PENDING_META);
-  if (pending) pending->sent = true;
-}
-
 static int put_finish(lua_State *L, void *object, struct park_self *self, bool put) {
-  struct sync_handle *handle = lua_touserdata(L, 1);
+  (void)object;
   if (!put) return object_timed_out(L, "timeout");
   if (self->closed) return object_timed_out(L, "closed");
-  if (self->in) {
-    mark_sent(L);
-  } else if (self->number == SYNC_RECODE) { // it came to hold messages while this put waited
-    return m_put(L);
-  } else {
-    store_item(L, handle, self->number, 2);
-  }
-  (void)object;
+  const struct sync_message *m = self->in;
+  if (self->number != SYNC_RECODE)
+    queue_store(L, 1, self->number, 2);
+  else if (!m || (!m->bytes && !m->block)) // it came to hold messages while this put waited
+    return put_again(L);
+  if (m) queue_mark_sent(L);
   lua_pushboolean(L, 1);
   return 1;
 }
 
-static const struct loop_op put_op = {"queue:put", put_attempt, put_leave, put_finish,
-                                      object_describe};
+static const struct loop_op put_op = {.name = "queue:put",
+                                      .attempt = put_attempt,
+                                      .leave = put_leave,
+                                      .finish = put_finish,
+                                      .describe = object_describe};
 
-static int pending_gc(lua_State *L) {
-  struct pending *pending = luaL_checkudata(L, 1, PENDING_META);
-  if (pending->sent || pending->process != program_slot) return 0;
-  pending->sent = true;
-  const struct sync_message *m = &pending->message;
-  value_drop(m->block ? arena_at(m->block) : m->bytes, m->size);
-  arena_free(m->block);
-  return 0;
-}
-
-// Pushes the message in `outgoing` as something that may wait and be given back. It is taken out of
-// there first: making a userdata may run finalizers, which may put.
-static struct pending *push_pending(lua_State *L) {
-  unsigned char bytes[SYNC_INLINE];
-  struct sync_message message = {.size = outgoing.len};
-  bool large = message.size > SYNC_INLINE;
-  if (large)
-    message.block = sync_block(outgoing.data, message.size);
+// The rank of the item at 2: a number that is one, itself or first in a table.
+static struct sync_rank read_rank(lua_State *L, const char *function) {
+  struct sync_rank rank = {0};
+  if (lua_type(L, 2) == LUA_TTABLE)
+    lua_rawgeti(L, 2, 1);
   else
-    memcpy(bytes, outgoing.data, message.size);
-  if (large && message.block == 0) luaL_error(L, "not enough shared memory for the item");
-  if (outgoing.cap > KEPT) buffer_free(&outgoing);
-  struct pending *p = lua_newuserdatauv(L, sizeof *p + (large ? 0 : message.size), 0);
-  if (!large) memcpy(p->bytes, bytes, message.size);
-  message.bytes = p->bytes;
-  p->message = message;
-  p->process = program_slot;
-  p->sent = false;
-  luaL_setmetatable(L, PENDING_META);
-  return p;
+    lua_pushvalue(L, 2);
+  rank.is_real = !lua_isinteger(L, -1);
+  if (!rank.is_real)
+    rank.as.integer = lua_tointeger(L, -1);
+  else
+    rank.as.real = lua_tonumber(L, -1);
+  if (lua_type(L, -1) != LUA_TNUMBER || (rank.is_real && rank.as.real != rank.as.real))
+    loop_misuse(L, "bad-priority",
+                "%s: item: a number or a table {priority, value} expected (a priority is a number, "
+                "and not NaN), got %s%s",
+                function, lua_type(L, 2) == LUA_TTABLE ? "a table with a first value of " : "",
+                lua_type(L, -1) == LUA_TNUMBER ? "NaN" : loop_typename(L, -1));
+  lua_pop(L, 1);
+  return rank;
 }
 
-static int refuse_put(lua_State *L, const struct park_self *ask, const char *reason) {
-  value_drop(outgoing.data, outgoing.len);
-  return object_timed_out(L, ask->closed ? "closed" : reason);
-}
-
-static int put_message(lua_State *L, struct sync_queue *q, double timeout, const char *full) {
+static int put_reference(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
   struct park_self ask = {0};
-  outgoing.len = 0;
-  value_encode(L, 2, 1, "item", &outgoing);
-  if (outgoing.len <= SYNC_INLINE) {
-    struct sync_message message = {.bytes = outgoing.data, .size = outgoing.len};
-    ask.in = &message;
-    if (sync_queue_put(q, &ask) && !ask.closed) {
-      lua_pushboolean(L, 1);
-      return 1;
-    }
-    if (ask.closed || timeout == 0) return refuse_put(L, &ask, full);
-  }
-  struct pending *pending = push_pending(L);
-  ask = (struct park_self){.in = &pending->message};
-  if (timeout == 0) {
-    if (!sync_queue_put(q, &ask)) return object_timed_out(L, full);
-    return put_finish(L, q, &ask, true);
-  }
-  return loop_block(L, &put_op, q, &ask, timeout);
-}
-
-static int put_reference(lua_State *L, struct sync_handle *handle, double timeout,
-                         const char *full) {
-  struct park_self ask = {0};
-  make_room(L, handle);
-  if (timeout != 0) return loop_block(L, &put_op, handle->object, &ask, timeout);
-  if (!sync_queue_put(queue_of(handle), &ask)) return object_timed_out(L, full);
-  return put_finish(L, handle->object, &ask, true);
+  queue_make_room(L, 1);
+  if (how->timeout != 0) return loop_block(L, how->op, q, &ask, how->timeout);
+  if (!sync_queue_put(q, &ask)) return object_timed_out(L, how->full);
+  return put_finish(L, q, &ask, true);
 }
 
 static int put(lua_State *L, const char *function, double timeout, const char *full) {
-  struct sync_handle *handle = lua_touserdata(L, 1);
-  struct sync_queue *q = queue_of(handle);
+  struct sync_queue *q = queue_of(lua_touserdata(L, 1));
+  struct queue_put how = {.op = &put_op, .timeout = timeout, .full = full};
   if (lua_isnoneornil(L, 2))
     loop_misuse(L, "nil-item", "%s: item: any value but nil expected, got %s", function,
                 loop_typename(L, 2));
   lua_settop(L, 2);
-  check_reachable(L, q, function);
-  return q->interp ? put_reference(L, handle, timeout, full) : put_message(L, q, timeout, full);
+  if (timeout > 0)
+    lua_pushinteger(L, clock_deadline(timeout));
+  else
+    lua_pushnil(L);
+  queue_check_reachable(L, q, function);
+  if (q->order == SYNC_PRIORITY) how.rank = read_rank(L, function);
+  if (q->interp == 0) return queue_put_message(L, q, &how);
+  return q->order == SYNC_FIFO ? put_reference(L, q, &how) : queue_put_ranked(L, q, &how);
+}
+
+// The queue at 1 has become one of messages while the put waited: puts a copy in what time is left.
+static int put_again(lua_State *L) {
+  if (lua_isnil(L, 3)) return put(L, "queue:put", -1, "timeout");
+  double left = (double)(lua_tointeger(L, 3) - clock_now()) / 1e9;
+  return put(L, "queue:put", left > 0 ? left : 0, "timeout");
 }
 
 // queue:put(item[, timeout]) -> true | nil, "timeout"|"closed"
@@ -284,34 +110,13 @@ static void get_leave(void *object, struct park_self *self) {
   sync_queue_leave(object, self, SYNC_GETTERS);
 }
 
-static int decode_block(lua_State *L) {
-  const struct sync_message *m = lua_touserdata(L, 1);
-  return value_decode(L, arena_at(m->block), m->size);
-}
-
-static void push_message(lua_State *L, const struct sync_message *m) {
-  if (m->block == 0) {
-    unsigned char bytes[SYNC_INLINE]; // decoding may run Lua code, which may get another message
-    size_t size = incoming.len;
-    memcpy(bytes, incoming.data, size);
-    value_decode(L, bytes, size);
-    return;
-  }
-  struct sync_message large = *m;
-  lua_pushcfunction(L, decode_block);
-  lua_pushlightuserdata(L, &large);
-  int status = lua_pcall(L, 1, 1, 0);
-  arena_free(large.block);
-  if (status != LUA_OK) lua_error(L);
-}
-
 static int get_result(lua_State *L, struct park_self *self, bool got_it, const char *empty) {
   if (!got_it) return object_timed_out(L, empty);
   if (self->closed) return object_timed_out(L, "closed");
   if (self->number == SYNC_RECODE)
-    push_message(L, self->out);
+    queue_push_message(L, self->out);
   else
-    fetch_item(L, lua_touserdata(L, 1), self->number);
+    queue_fetch(L, 1, self->number);
   return 1;
 }
 
@@ -320,28 +125,26 @@ static int get_finish(lua_State *L, void *object, struct park_self *self, bool g
   return get_result(L, self, got_it, "timeout");
 }
 
-static const struct loop_op get_op = {"queue:get", get_attempt, get_leave, get_finish,
-                                      object_describe};
-
-static struct park_self getter(void) {
-  got.into = &incoming;
-  return (struct park_self){.out = &got};
-}
+static const struct loop_op get_op = {.name = "queue:get",
+                                      .attempt = get_attempt,
+                                      .leave = get_leave,
+                                      .finish = get_finish,
+                                      .describe = object_describe};
 
 // queue:get([timeout]) -> item | nil, "timeout"|"closed"
 static int m_get(lua_State *L) {
   struct sync_handle *handle = object_check(L, SYNC_QUEUE, "queue:get");
   double timeout = loop_timeout(L, 2, "queue:get");
-  check_reachable(L, queue_of(handle), "queue:get");
-  struct park_self ask = getter();
+  queue_check_reachable(L, queue_of(handle), "queue:get");
+  struct park_self ask = queue_getter();
   return loop_block(L, &get_op, handle->object, &ask, timeout);
 }
 
 // queue:try_get() -> item | nil, "empty"|"closed"
 static int m_try_get(lua_State *L) {
   struct sync_handle *handle = object_check(L, SYNC_QUEUE, "queue:try_get");
-  check_reachable(L, queue_of(handle), "queue:try_get");
-  struct park_self ask = getter();
+  queue_check_reachable(L, queue_of(handle), "queue:try_get");
+  struct park_self ask = queue_getter();
   bool any = sync_queue_get(queue_of(handle), &ask);
   return get_result(L, &ask, any, "empty");
 }
@@ -350,14 +153,14 @@ static int m_try_get(lua_State *L) {
 static int next_item(lua_State *L) {
   lua_settop(L, 1);
   struct sync_handle *handle = lua_touserdata(L, 1);
-  struct park_self ask = getter();
+  struct park_self ask = queue_getter();
   return loop_block(L, &get_op, handle->object, &ask, -1);
 }
 
 // queue:items() -> iterator until it is closed and empty
 static int m_items(lua_State *L) {
   object_check(L, SYNC_QUEUE, "queue:items");
-  check_reachable(L, queue_of(lua_touserdata(L, 1)), "queue:items");
+  queue_check_reachable(L, queue_of(lua_touserdata(L, 1)), "queue:items");
   lua_pushcfunction(L, next_item);
   lua_pushvalue(L, 1);
   return 2;
@@ -430,11 +233,13 @@ static int m_full(lua_State *L) {
   return 1;
 }
 
-// queue.new([maxsize][, shared]) -> a new queue; its options are read in Lua
+// queue.new([maxsize][, shared[, order]]) -> a new queue; its options are read in Lua. order: 1
+// last in first out, 2 lowest priority first
 static int f_new(lua_State *L) {
   lua_Integer maxsize = luaL_optinteger(L, 1, 0);
+  enum sync_order order = (enum sync_order)luaL_optinteger(L, 3, SYNC_FIFO);
   struct sync_queue *q =
-      sync_queue_create((uint64_t)maxsize, lua_toboolean(L, 2) ? 0 : my_interp());
+      sync_queue_create((uint64_t)maxsize, order, lua_toboolean(L, 2) ? 0 : queue_interp());
   object_push_new(L, (struct sync_object *)q);
   return 1;
 }
@@ -448,26 +253,16 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {{"new", f_new}, {NULL, NULL}};
 
-// The calling thread ends: its buffers are given back.
-void queue_thread_end(void) {
-  buffer_free(&outgoing);
-  buffer_free(&incoming);
-}
-
 // Lets queues cross between interpreters. Once per process.
 void queue_cross(void) {
   sync_set_drop(value_drop);
-  object_set_cross(SYNC_QUEUE, cross);
+  queue_cross_references();
 }
 
 // Opens heddle.native.queue.
 int luaopen_heddle_native_queue(lua_State *L) {
   object_open(L, SYNC_QUEUE, methods);
-  if (luaL_newmetatable(L, PENDING_META)) {
-    lua_pushcfunction(L, pending_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
+  queue_open_pending(L);
   luaL_newlib(L, functions);
   luaL_getmetatable(L, "heddle.queue");
   lua_getfield(L, -1, "methods");

@@ -478,7 +478,7 @@ static void give_back(struct encoder *e) {
 static bool undo(struct encoder *e) {
   bool refused = e->refused;
   for (size_t i = 0; i < e->reference_count; i++)
-    value_shared_ops()->release(e->references[i]);
+    value_shared_ops()->take_back(e->references[i]);
   e->out->len = e->start;
   give_back(e);
   return refused;

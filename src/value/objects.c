@@ -78,3 +78,12 @@ void value_drop(const void *bytes, size_t len) {
   size_t content = value_references(bytes, len, &count);
   release((const unsigned char *)bytes + content, count);
 }
+
+// The same for one that its writer could not send.
+void value_take_back(const void *bytes, size_t len) {
+  size_t count;
+  size_t content = value_references(bytes, len, &count);
+  const unsigned char *references = (const unsigned char *)bytes + content;
+  for (size_t i = 0; shared_ops && i < count; i++)
+    shared_ops->take_back(wire_u64(references + 8 * i));
+}

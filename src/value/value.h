@@ -21,8 +21,9 @@ struct value_shared {
   // Is the userdata at idx such an object? Sets its reference. May raise a string (a queue whose
   // items can't be copied), may call value_encode.
   bool (*identify)(lua_State *L, int idx, uint64_t *ref);
-  void (*retain)(uint64_t ref);  // the message now holds one reference
-  void (*release)(uint64_t ref); // gives back one that a message held
+  void (*retain)(uint64_t ref);    // the message now holds one reference
+  void (*release)(uint64_t ref);   // gives back one that a message held
+  void (*take_back)(uint64_t ref); // the same of a message that was not sent in the end
   // Pushes the object's userdata, which takes the message's reference over. False: ref is damaged,
   // nothing pushed, nothing taken. When it raises, nothing was taken either.
   bool (*push)(lua_State *L, uint64_t ref);
@@ -39,6 +40,7 @@ void value_encode(lua_State *L, int first, int count, const char *root, struct b
 int value_decode(lua_State *L, const void *bytes, size_t len);
 void value_retain(const void *bytes, size_t len);
 void value_drop(const void *bytes, size_t len);
+void value_take_back(const void *bytes, size_t len);
 
 // `heddle.native.value`
 int luaopen_heddle_native_value(lua_State *L);

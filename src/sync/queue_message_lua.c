@@ -1,0 +1,155 @@
+// Items as messages: written before a put, kept while it waits, read after a get.
+#include "base/program.h"
+#include "loop/misuse_lua.h"
+#include "sync/queue_lua.h"
+#include "value/value.h"
+
+#include <string.h>
+
+enum { KEPT = 1 << 20 };
+
+#define PENDING_META "heddle.pending"
+
+// This thread's own: where a small message is written before a put and copied to by a get.
+static _Thread_local struct buffer outgoing, incoming;
+static _Thread_local struct sync_message got;
+
+// A message, or the rank of a reference, that waits for room. What is left of it is given back when
+// its put ends, however that ends.
+struct pending {
+  struct sync_message message;
+  uint32_t process; // whose it is: a forked child has copies
+  bool sent;
+  char bytes[];
+};
+
+// put ------------------------------------------------------------------------------------------
+
+// A put that waited has put what is on top of the stack.
+void queue_mark_sent(lua_State *L) {
+  struct pending *pending = luaL_testudata(L, -1, PENDING_META);
+  if (pending) pending->sent = true;
+}
+
+static int pending_gc(lua_State *L) {
+  struct pending *pending = luaL_checkudata(L, 1, PENDING_META);
+  if (pending->sent || pending->process != program_slot) return 0;
+  pending->sent = true;
+  const struct sync_message *m = &pending->message;
+  if (m->bytes) value_take_back(m->block ? arena_at(m->block) : m->bytes, m->size);
+  arena_free(m->block);
+  return 0;
+}
+
+static struct pending *push_pending(lua_State *L, const struct sync_message *message,
+                                    const void *bytes, size_t size) {
+  struct pending *p = lua_newuserdatauv(L, sizeof *p + size, 0);
+  p->message = *message;
+  if (bytes) {
+    memcpy(p->bytes, bytes, size);
+    p->message.bytes = p->bytes;
+  }
+  p->process = program_slot;
+  p->sent = false;
+  luaL_setmetatable(L, PENDING_META);
+  return p;
+}
+
+// Pushes the message in `outgoing` as something that may wait and be given back. It is taken out of
+// there first: making a userdata may run finalizers, which may put.
+static struct pending *push_outgoing(lua_State *L, struct sync_rank rank) {
+  unsigned char bytes[SYNC_INLINE];
+  struct sync_message message = {.size = outgoing.len, .rank = rank, .bytes = bytes};
+  bool large = message.size > SYNC_INLINE;
+  if (large)
+    message.block = sync_block(outgoing.data, message.size);
+  else
+    memcpy(bytes, outgoing.data, message.size);
+  if (large && message.block == 0) luaL_error(L, "not enough shared memory for the item");
+  if (outgoing.cap > KEPT) buffer_free(&outgoing);
+  return push_pending(L, &message, bytes, large ? 0 : message.size);
+}
+
+static int refuse_put(lua_State *L, const struct park_self *ask, const char *reason) {
+  value_take_back(outgoing.data, outgoing.len);
+  return object_timed_out(L, ask->closed ? "closed" : reason);
+}
+
+static int put_pending(lua_State *L, struct sync_queue *q, const struct pending *pending,
+                       const struct queue_put *how) {
+  struct park_self ask = {.in = (void *)&pending->message};
+  if (how->timeout != 0) return loop_block(L, how->op, q, &ask, how->timeout);
+  if (!sync_queue_put(q, &ask)) return object_timed_out(L, how->full);
+  return how->op->finish(L, q, &ask, true);
+}
+
+// Puts a copy of the value at index 2; its queue is kept alive by what is at 1. Tail position.
+int queue_put_message(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
+  struct park_self ask = {0};
+  outgoing.len = 0;
+  value_encode(L, 2, 1, "item", &outgoing);
+  if (outgoing.len <= SYNC_INLINE) {
+    struct sync_message message = {.bytes = outgoing.data, .size = outgoing.len, .rank = how->rank};
+    ask.in = &message;
+    if (sync_queue_put(q, &ask) && !ask.closed) {
+      lua_pushboolean(L, 1);
+      return 1;
+    }
+    if (ask.closed || how->timeout == 0) return refuse_put(L, &ask, how->full);
+  }
+  return put_pending(L, q, push_outgoing(L, how->rank), how);
+}
+
+// Puts the value at index 2 itself into a queue that orders its items by rank. Tail position.
+int queue_put_ranked(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
+  struct sync_message message = {.rank = how->rank};
+  struct park_self ask = {.in = &message};
+  if (sync_queue_put(q, &ask)) return how->op->finish(L, q, &ask, true);
+  if (how->timeout == 0) return object_timed_out(L, how->full);
+  return put_pending(L, q, push_pending(L, &message, NULL, 0), how);
+}
+
+// get ------------------------------------------------------------------------------------------
+
+// What a get brings along: where its message is to go.
+struct park_self queue_getter(void) {
+  got.into = &incoming;
+  return (struct park_self){.out = &got};
+}
+
+static int decode_block(lua_State *L) {
+  const struct sync_message *m = lua_touserdata(L, 1);
+  return value_decode(L, arena_at(m->block), m->size);
+}
+
+// Pushes the value of a message that a get brought.
+void queue_push_message(lua_State *L, const struct sync_message *m) {
+  if (m->block == 0) {
+    unsigned char bytes[SYNC_INLINE]; // decoding may run Lua code, which may get another message
+    size_t size = incoming.len;
+    memcpy(bytes, incoming.data, size);
+    value_decode(L, bytes, size);
+    return;
+  }
+  struct sync_message large = *m;
+  lua_pushcfunction(L, decode_block);
+  lua_pushlightuserdata(L, &large);
+  int status = lua_pcall(L, 1, 1, 0);
+  arena_free(large.block);
+  if (status != LUA_OK) lua_error(L);
+}
+
+// The calling thread ends: its buffers are given back.
+void queue_thread_end(void) {
+  buffer_free(&outgoing);
+  buffer_free(&incoming);
+}
+
+// Makes the metatable of what waits to be put.
+void queue_open_pending(lua_State *L) {
+  if (luaL_newmetatable(L, PENDING_META)) {
+    lua_pushcfunction(L, pending_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+}
