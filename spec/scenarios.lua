@@ -39,6 +39,19 @@ function scenarios.count(text, pattern)
   return (select(2, text:gsub(pattern, "")))
 end
 
+---Checks that each of the ten tasks of the article's listings began, and ended after that.
+---@param out string
+function scenarios.check_ten_tasks(out)
+  local assert = require "luassert"
+  for i = 0, 9 do
+    local name = "task_" .. i
+    local begun = out:find("Get task: " .. name .. "%f[^%d]")
+    local ended = out:find("Finish task: " .. name .. "\n")
+    assert.is_true(begun ~= nil and ended ~= nil and begun < ended, name)
+  end
+  assert.equal(20, scenarios.count(out, " task: "))
+end
+
 -- The shell line that runs one scenario; its output, errors and status go to files of the folder.
 local function shell_line(run, index, folder)
   local options, line = run.options, {}

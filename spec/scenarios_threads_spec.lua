@@ -2,18 +2,7 @@
 
 local scenarios = require "spec.scenarios"
 
-local scenario, lines, count = scenarios.batch(), scenarios.lines, scenarios.count
-
--- Each of ten tasks was begun, and ended after that.
-local function check_ten_tasks(out)
-  for i = 0, 9 do
-    local name = "task_" .. i
-    local begun = out:find("Get task: " .. name .. "\n")
-    local ended = out:find("Finish task: " .. name .. "\n")
-    assert.is_true(begun ~= nil and ended ~= nil and begun < ended, name)
-  end
-  assert.equal(20, count(out, " task: "))
-end
+local scenario, lines = scenarios.batch(), scenarios.lines
 
 describe("scenarios of threads:", function()
   scenario("basic_thread", function(r)
@@ -22,14 +11,14 @@ describe("scenarios of threads:", function()
   end)
 
   scenario("ten_threads", function(r)
-    check_ten_tasks(r.out)
+    scenarios.check_ten_tasks(r.out)
     local last_begun = r.out:find "Get[^\n]*\n[^G]*$"
     assert.is_true(last_begun < r.out:find "Finish task") -- all of them at once
     assert.matches("\nFinish%. 10 tasks of 0%.2 s in [0-9.]+ s\n$", r.out)
   end)
 
   scenario("thread_class", function(r)
-    check_ten_tasks(r.out)
+    scenarios.check_ten_tasks(r.out)
     assert.matches("\nFinish%.\n$", r.out)
   end)
 
