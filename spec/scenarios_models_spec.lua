@@ -29,7 +29,8 @@ describe("scenarios of several models:", function()
 
   scenario("what_can_be_sent", function(r)
     assert.matches("number +arrives as integer\nnumber +arrives as float\n"
-      .. "string +arrives as string\ntable +arrives as a cycle: true\nfunction arrives as a function that returns 42\n"
+      .. "string +arrives as string\ntable +arrives as a cycle: true\n"
+      .. "function arrives as a function that returns 42\n"
       .. "userdata arrives as a shared value, now 42\nthe shared value here: 42\n", r.out)
     assert.matches("an open file:\tfalse\t[^\n]*can't copy args%[1%]%.file: userdata", r.out)
     assert.matches("a coroutine: \tfalse\t[^\n]*can't copy args%[1%]%[1%]: thread", r.out)

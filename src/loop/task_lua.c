@@ -161,7 +161,7 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
   if (task->state == TASK_NEW)
     loop_misuse(L, "not-started", "task:%s: it was not started (call h:start() first)", op->name);
   if (loop_self && loop_self->current == task)
-    loop_misuse(L, "join-self", "task:%s: a task can't wait for its own end", op->name);
+    loop_misuse(L, "join-self", "task:%s: no task can wait for its own end", op->name);
   if (op == &result_op) task->asked = true;
   return loop_block(L, op, task, &ask, timeout);
 }

@@ -153,7 +153,7 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
     return loop_misuse(L, "not-started", "%s:%s: it was not started (call h:start() first)",
                        worker_kind(w), op->name);
   if ((loop_self && w == loop_self->worker) || w->seat == program_seat_index + 1)
-    return loop_misuse(L, "join-self", "%s:%s: a %s can't wait for its own end", worker_kind(w),
+    return loop_misuse(L, "join-self", "%s:%s: no %s can wait for its own end", worker_kind(w),
                        op->name, worker_kind(w));
   if (op == &result_op) w->asked = 1;
   return loop_block(L, op, w, &ask, timeout);
