@@ -143,6 +143,10 @@ static void sign(struct ring *ring, unsigned again) {
 static void begin(uint32_t recording) {
   mine.recording = recording;
   memset(mine.named, 0, sizeof mine.named);
+  if (mine.ring && mine.ring->size != arena->trace.records) { // of an earlier recording
+    atomic_store(&mine.ring->seat, 0);
+    mine.ring = NULL;
+  }
   if (!mine.ring && !mine.ended) mine.ring = find_ring();
   struct ring *ring = mine.ring;
   if (!ring) return;

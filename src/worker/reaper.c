@@ -115,7 +115,6 @@ static void forget_forkserver(uint32_t slot) {
 static void clear(uint32_t slot, struct worker *w) {
   struct program_process *p = program_process(slot);
   uint32_t dead = PROCESS_DEAD;
-  trace_bury(slot, p->status);
   program_bury_seats(slot);
   guard_step();
   p->worker = 0;
@@ -143,6 +142,8 @@ static void bury(uint32_t slot, int status, int pidfd) {
   if (w) sync_retain(&w->head); // the dead one's own go in a moment
   guard_step();
   program_bury_guards(slot);
+  guard_step();
+  trace_bury(slot, status);
   guard_step();
   bool inside = sync_bury_process(slot);
   end_workers_of(slot);
