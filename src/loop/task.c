@@ -215,9 +215,9 @@ static int body(lua_State *L) {
   return body_done(L, status, (lua_KContext)task);
 }
 
-// Begins a new task whose handle is at `handle`: takes the function and its arguments from the top
-// of the stack and puts it last on its loop's ready list.
-void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
+// Takes a new task whose handle is at `handle` in: takes the function and its arguments from the
+// top of the stack. It is then begun by loop_ready or task_run_within.
+void task_admit(lua_State *L, struct task *task, int handle, int arguments) {
   struct loop *loop = task->loop;
   handle = lua_absindex(L, handle);
   task->results = arguments;
@@ -235,7 +235,12 @@ void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
   lua_pop(L, 1);
   if (task->daemon) loop->daemons++;
   if (trace_on()) trace_write(TRACE_WAKE, 0, 1, task->self.task, trace_task, program_seat_index);
-  loop_ready(loop, task);
+}
+
+// The same, and puts it last on its loop's ready list.
+void task_begin(lua_State *L, struct task *task, int handle, int arguments) {
+  task_admit(L, task, handle, arguments);
+  loop_ready(task->loop, task);
 }
 
 // running --------------------------------------------------------------------------------------
@@ -333,6 +338,22 @@ void task_run(struct loop *loop, struct task *task) {
   if (trace_on()) task_trace_stop(loop, task);
   trace_task = 0;
   loop->current = NULL;
+}
+
+// Runs the first slice of a task that was taken in, at once, from a C function of the running task,
+// which goes on when the new one waits or has ended.
+void task_run_within(struct loop *loop, struct task *task) {
+  struct task *outer = loop->current;
+  lua_State *running = gil_running;
+  outer->state = TASK_READY;
+  if (trace_on()) task_trace_stop(loop, outer);
+  task_run(loop, task);
+  outer->state = TASK_RUNNING;
+  trace_task = outer->self.task;
+  if (trace_on()) task_trace_run(loop, outer);
+  loop->current = outer;
+  loop->chain_ok = true;
+  gil_running = running;
 }
 
 // Forgets every task: in a forked child, where only the forked function's task lives.

@@ -8,11 +8,13 @@
 #include <lua.h>
 
 struct task *task_new(lua_State *L, struct loop *loop);
+void task_admit(lua_State *L, struct task *task, int handle, int arguments);
 void task_begin(lua_State *L, struct task *task, int handle, int arguments);
 struct task *task_check(lua_State *L, int arg, const char *function);
 struct task *task_test(lua_State *L, int arg);
 bool task_ended(const struct task *task);
 void task_run(struct loop *loop, struct task *task);
+void task_run_within(struct loop *loop, struct task *task);
 bool task_cancel(struct task *task, enum task_reason reason, bool hard);
 void task_push_cancelled(lua_State *L, const char *reason, const char *by);
 bool task_is_cancelled(lua_State *L, int arg);
