@@ -12,7 +12,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 say = $(if $(V),,@echo '  $(1) $@';)
 
-ROOMS := base trace value loop sync worker host
+ROOMS := base trace value loop sync worker io host
 SOURCES := $(sort $(wildcard $(ROOMS:%=src/%/*.c)))
 LIBRARY := $(sort $(shell find lua/heddle -name '*.lua' 2>/dev/null))
 SCRIPTS := $(sort $(shell find scripts -name '*.lua' 2>/dev/null))

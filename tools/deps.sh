@@ -12,6 +12,8 @@ pkg-config command -v pkg-config
 liblua5.4-dev pkg-config --exists lua5.4 || pkg-config --exists lua-5.4 || pkg-config --exists lua54
 libuv1-dev pkg-config --exists libuv
 lua-luv-dev test -f /usr/include/lua5.4/luv/luv.h
+libcurl4-openssl-dev pkg-config --exists libcurl
+libmicrohttpd-dev pkg-config --exists libmicrohttpd
 libssl-dev pkg-config --exists libcrypto
 lua-argparse dpkg -s lua-argparse
 END

@@ -8,9 +8,10 @@ BEGIN {
   below["loop"] = " loop trace base "
   below["sync"] = " sync trace base "
   below["worker"] = " worker sync loop value trace base "
-  below["host"] = " host worker sync loop value trace base "
+  below["io"] = " io worker sync loop value trace base "
+  below["host"] = " host io worker sync loop value trace base "
   see_lua = "^(value/|host/|loop/task|loop/gil|[a-z]+/[a-z0-9_]*_lua[.][ch]$)"
-  see_libuv = "^(loop|worker|host)/"
+  see_libuv = "^(loop|worker|io|host)/"
 }
 
 FNR == 1 {
@@ -53,7 +54,7 @@ function check_library(name) {
   if (name ~ /^(lua|lauxlib|lualib|luaconf)[.]h$/ && file !~ see_lua)
     complain(name " belongs in binding files (*_lua.c), value/, loop/task*, loop/gil* and host/")
   if (name ~ /^(uv|luv\/.*)[.]?h?$/ && file !~ see_libuv)
-    complain(name " belongs in loop/, worker/ and host/")
+    complain(name " belongs in loop/, worker/, io/ and host/")
 }
 
 END {

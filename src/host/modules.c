@@ -15,6 +15,8 @@
 int luaopen_heddle_native_deadline(lua_State *L);
 int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
+int luaopen_heddle_native_http_client(lua_State *L);
+int luaopen_heddle_native_http_server(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
 int luaopen_heddle_native_shared(lua_State *L);
@@ -30,6 +32,8 @@ static const luaL_Reg natives[] = {
     {"heddle.native.deadline", luaopen_heddle_native_deadline},
     {"heddle.native.greenlet", luaopen_heddle_native_greenlet},
     {"heddle.native.host", luaopen_heddle_native_host},
+    {"heddle.native.http_client", luaopen_heddle_native_http_client},
+    {"heddle.native.http_server", luaopen_heddle_native_http_server},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},
     {"heddle.native.shared", luaopen_heddle_native_shared},
