@@ -37,7 +37,10 @@ local later = {
   cores = function() return require("heddle.native.worker").cores end,
   input = function() return require("heddle.input") end,
   rng = function() return require("heddle.rng").new end,
+  locks = function() return require("heddle.watch").locks end,
+  ps = function() return require("heddle.watch").ps end,
   seed = function() return require("heddle.native.worker").seed end,
+  tree = function() return require("heddle.watch").tree end,
 }
 
 return setmetatable(heddle, {

@@ -68,6 +68,11 @@ bool program_signal(uint32_t slot, int signal) {
 // Gives a slot back: the process never came to be, or was buried.
 void program_process_free(uint32_t slot) { program_process(slot)->state = PROCESS_FREE; }
 
+static void drop_view(struct program_seat *seat) {
+  uint64_t block = atomic_exchange(&seat->view, 0);
+  if (block) arena_free(block);
+}
+
 // A seat for a thread of process `process`. Returns UINT32_MAX if all are taken.
 uint32_t program_seat_alloc(uint32_t process, uint32_t flags) {
   for (uint32_t i = 0; i < ARENA_SEATS; i++) {
@@ -84,6 +89,7 @@ uint32_t program_seat_alloc(uint32_t process, uint32_t flags) {
     s->flags = flags;
     s->bell_fd = -1;
     s->tid = 0;
+    drop_view(s);
     s->name[0] = 0;
     return i;
   }
@@ -91,7 +97,10 @@ uint32_t program_seat_alloc(uint32_t process, uint32_t flags) {
 }
 
 // Gives a seat back. Its thread takes no guard after this.
-void program_seat_free(uint32_t seat) { program_seat(seat)->used = 0; }
+void program_seat_free(uint32_t seat) {
+  drop_view(program_seat(seat));
+  program_seat(seat)->used = 0;
+}
 
 static uint32_t owner_word(uint32_t seat) {
   return (program_seat(seat)->generation & 0x7fff) << 15 | (seat + 1);

@@ -35,8 +35,14 @@ enum seat_bell {
 enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2 };
 
 // Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a
-// request.
-enum seat_attention { ATTENTION_RESCAN = 1, ATTENTION_WORKER = 2, ATTENTION_SIGNAL = 4 };
+// request; a signal came; somebody wants to see its tasks; it has another name.
+enum seat_attention {
+  ATTENTION_RESCAN = 1,
+  ATTENTION_WORKER = 2,
+  ATTENTION_SIGNAL = 4,
+  ATTENTION_VIEW = 8,
+  ATTENTION_NAME = 16,
+};
 
 struct program_seat {
   struct guard_at at;
@@ -48,6 +54,7 @@ struct program_seat {
   uint32_t flags;
   _Atomic int32_t bell_fd; // write end of the bell's pipe, -1: none yet
   int32_t tid;
+  _Atomic uint64_t view; // block with the latest view of the loop's tasks, 0: none
   char name[32];
 };
 

@@ -24,6 +24,7 @@ int luaopen_heddle_native_sync(lua_State *L);
 int luaopen_heddle_native_task(lua_State *L);
 int luaopen_heddle_native_trace(lua_State *L);
 int luaopen_heddle_native_value(lua_State *L);
+int luaopen_heddle_native_watch(lua_State *L);
 int luaopen_heddle_native_work(lua_State *L);
 int luaopen_heddle_native_worker(lua_State *L);
 
@@ -41,6 +42,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.task", luaopen_heddle_native_task},
     {"heddle.native.trace", luaopen_heddle_native_trace},
     {"heddle.native.value", luaopen_heddle_native_value},
+    {"heddle.native.watch", luaopen_heddle_native_watch},
     {"heddle.native.work", luaopen_heddle_native_work},
     {"heddle.native.worker", luaopen_heddle_native_worker},
     {NULL, NULL},

@@ -144,7 +144,10 @@ void gil_install_signals(void) {
 }
 
 // Makes the thread `tid` of this process look at its loop's requests at its next instruction.
-void gil_ask_to_look(int tid) { syscall(SYS_tgkill, getpid(), tid, SIGNAL_LOOK); }
+void gil_ask_to_look(int tid) { gil_ask_thread_to_look(getpid(), tid); }
+
+// The same for a thread of any process of the program.
+void gil_ask_thread_to_look(int pid, int tid) { syscall(SYS_tgkill, pid, tid, SIGNAL_LOOK); }
 
 // Hands over what is to be done when a running coroutine has been made to look; it may raise.
 void gil_set_look(void (*look)(lua_State *co)) { look_at_requests = look; }
@@ -156,6 +159,7 @@ void gil_serve(lua_State *co) {
   if (gil_wants_switch && loop) {
     gil_wants_switch = 0;
     gil_running = NULL;
+    loop->running = co; // for who looks at this loop meanwhile
     gil_release(&loop->interp->gil, true);
     gil_take(&loop->interp->gil);
     gil_running = co;

@@ -54,6 +54,7 @@ void gil_arm(struct lua_State *co);
 void gil_budget(struct lua_State *co);
 void gil_serve(struct lua_State *co);
 void gil_ask_to_look(int tid);
+void gil_ask_thread_to_look(int pid, int tid);
 void gil_set_look(void (*look)(struct lua_State *co));
 
 // For C work that needs no Lua: give this thread's GIL up meanwhile.

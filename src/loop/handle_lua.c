@@ -4,6 +4,7 @@
 #include "loop/task.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,14 @@ void handle_push_place(lua_State *L, uint16_t source, int line) {
     lua_pushliteral(L, "?");
   else
     lua_pushfstring(L, "%s:%d", loop_self->interp->sources[source - 1], line);
+}
+
+// Writes such a place, without its folder; "?" if it is unknown.
+void handle_write_place(const struct interp *interp, uint16_t source, int line, char *text,
+                        size_t size) {
+  const char *file = source ? interp->sources[source - 1] : "?";
+  const char *slash = strrchr(file, '/');
+  snprintf(text, size, source ? "%s:%d" : "%s", slash ? slash + 1 : file, line);
 }
 
 // With [error][traceback or nil] on top: raises the error, a string with its traceback added.

@@ -8,10 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct interp;
+
 int handle_split(lua_State *L, const char *function, const char *const *known);
 bool handle_option_flag(lua_State *L, const char *function, const char *key);
 bool handle_option_name(lua_State *L, const char *function);
 uint16_t handle_started_at(lua_State *L, int *line);
+void handle_write_place(const struct interp *interp, uint16_t source, int line, char *text,
+                        size_t size);
 void handle_push_place(lua_State *L, uint16_t source, int line);
 int handle_raise(lua_State *L, const char *kind);
 void handle_push_report(lua_State *L, const char *kind);

@@ -154,6 +154,11 @@ static const struct loop_op join_op = {"join", join_attempt, join_leave, join_fi
 static const struct loop_op result_op = {"result", join_attempt, join_leave, result_finish,
                                          join_describe};
 
+// The task whose end a task waits for; NULL if it waits for something else.
+struct task *task_joined(const struct task *task) {
+  return task->op == &join_op || task->op == &result_op ? task->object : NULL;
+}
+
 static int wait_for_end(lua_State *L, const struct loop_op *op) {
   struct task *task = task_check(L, 1, op->name);
   double timeout = loop_timeout(L, 2, op == &join_op ? "task:join" : "task:result");
@@ -268,6 +273,21 @@ static int m_index(lua_State *L) {
     return 0;
   }
   return 1;
+}
+
+static int m_newindex(lua_State *L) {
+  struct task *task = task_check(L, 1, "newindex");
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+  if (strcmp(key, "name") != 0)
+    return loop_misuse(L, "no-field", "task: field '%s' can't be set (only name can)", key);
+  if (lua_type(L, 3) != LUA_TSTRING)
+    return loop_misuse(L, "bad-argument", "task.name: a string expected, got %s",
+                       loop_typename(L, 3));
+  task_push_extras(L, 1);
+  lua_pushvalue(L, 3);
+  lua_setfield(L, -2, "name");
+  task->named = true;
+  return 0;
 }
 
 static int m_tostring(lua_State *L) {
@@ -386,6 +406,8 @@ static const luaL_Reg functions[] = {
 int luaopen_heddle_native_task(lua_State *L) {
   handle_open(L, "heddle.task", methods, m_index, m_tostring);
   luaL_getmetatable(L, "heddle.task");
+  lua_pushcfunction(L, m_newindex);
+  lua_setfield(L, -2, "__newindex");
   luaL_getmetatable(L, "heddle.task.failed");
   for (lua_pushnil(L); lua_next(L, -3);) { // the same, and a finalizer
     lua_pushvalue(L, -2);

@@ -90,6 +90,15 @@ static void note_undescribed(struct loop *loop, struct task *task) {
   task->listed = true;
 }
 
+// One that only sleeps has no record: it keeps here when it began, for reports.
+static bool start_timer(struct task *task, double timeout) {
+  int64_t deadline = clock_deadline(timeout);
+  if (!task->op->attempt)
+    task->self.number =
+        (uint64_t)(deadline == CLOCK_NEVER ? clock_now() : deadline - (int64_t)(timeout * 1e9));
+  return timer_start(&task->loop->timers, &task->timer, deadline);
+}
+
 // Makes the running task wait for `op` on `object` (which must be kept alive by L's stack): tries
 // at once, then stands in line. `ask` carries what the operation needs; timeout in seconds, 0 only
 // tries, < 0 never ends. To be called in tail position of a C function; finish pushes that
@@ -113,8 +122,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   task->wake = 0;
   if (op->attempt && op->attempt(object, &task->self))
     return op->finish(L, object, &task->self, true);
-  if (timeout > 0 && !timer_start(&task->loop->timers, &task->timer, clock_deadline(timeout)))
-    luaL_error(L, "not enough memory");
+  if (timeout > 0 && !start_timer(task, timeout)) luaL_error(L, "not enough memory");
   if (task->self.record && !task->listed) note_undescribed(task->loop, task);
   return suspend(L, task, woken);
 }
@@ -125,6 +133,8 @@ static int slept(lua_State *L, void *object, struct park_self *self, bool got) {
 }
 
 static const struct loop_op sleep_op = {.name = "sleep", .finish = slept};
+static const struct loop_op input_op = {.name = "input", .finish = slept};
+static const struct loop_op fd_op = {.name = "a descriptor", .finish = slept};
 
 static int yield_done(lua_State *L, int status, lua_KContext context) {
   struct task *task = (struct task *)context;
@@ -175,28 +185,13 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   }
   loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
   loop->fd_tickets[loop->fd_count++] = task->self.ticket;
-  task->op = &sleep_op;
+  task->op = fd == STDIN_FILENO ? &input_op : &fd_op;
+  task->self.number = (uint64_t)clock_now();
   task->on_fd = true;
   return suspend(L, task, k);
 }
 
 // what waits, for reports ----------------------------------------------------------------------
-
-static void describe_where(lua_State *co, char *text, size_t size) {
-  lua_Debug ar;
-  text[0] = 0;
-  for (int level = 0; lua_getstack(co, level, &ar); level++) {
-    lua_getinfo(co, "Sl", &ar);
-    if (ar.currentline <= 0 || ar.source[0] != '@') continue;
-    const char *slash = strrchr(ar.source, '/');
-    const char *file = slash ? slash + 1 : ar.source + 1;
-    if (strncmp(ar.source, "@heddle/", 8) == 0) continue;
-    lua_pushfstring(co, "%s:%d", file, ar.currentline);
-    snprintf(text, size, "%s", lua_tostring(co, -1));
-    lua_pop(co, 1);
-    return;
-  }
-}
 
 static void describe_one(struct loop *loop, struct task *task) {
   struct park_record *r = park_record(task->self.record);
@@ -208,7 +203,7 @@ static void describe_one(struct loop *loop, struct task *task) {
   lua_pop(L, 2);
   r->what[0] = 0;
   if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
-  describe_where(task->parked_in, r->where, sizeof r->where);
+  task_describe_where(task->parked_in, r->where, sizeof r->where);
   r->described = 1;
   if (!r->timed && loop->fresh_count < LOOP_FRESH)
     loop->fresh[loop->fresh_count++] = task->self.record;

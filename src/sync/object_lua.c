@@ -205,6 +205,12 @@ void object_let_go(struct sync_handle *handle) {
   handle->object = NULL;
 }
 
+// "lock", "queue" …
+const char *object_kind_name(const struct sync_object *object) {
+  const char *meta = object->kind < SYNC_KINDS ? metas[object->kind] : NULL;
+  return meta ? meta + 7 : "object";
+}
+
 // As a loop_op's describe: the object's label.
 void object_describe(void *object, char *text, size_t size) {
   char label[80];

@@ -25,6 +25,7 @@ void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
 void object_retain_all_for(lua_State *L, uint32_t process);
 void object_adopt_all(lua_State *L);
 void object_let_go(struct sync_handle *handle);
+const char *object_kind_name(const struct sync_object *object);
 void object_describe(void *object, char *text, size_t size);
 void object_cross(void);
 void queue_cross(void);

@@ -45,12 +45,12 @@ static void check_parent(struct program_process *p, pid_t parent) {
 
 static void ignored(int signal) { (void)signal; }
 
-// Ctrl-C reaches every process of the terminal's group; the root decides what it means. A handler,
-// not SIG_IGN: programs that are run from here get the default back.
+// Ctrl-C and Ctrl-\ reach every process of the terminal's group; the root decides what they mean. A
+// handler, not SIG_IGN: programs that are run from here get the default back.
 static void leave_interrupts_to_root(void) {
   struct sigaction action = {.sa_handler = ignored, .sa_flags = SA_RESTART};
   sigaction(SIGINT, &action, NULL);
-  signal(SIGQUIT, SIG_DFL);
+  sigaction(SIGQUIT, &action, NULL);
 }
 
 // The calling process becomes the one in `slot`: takes its seat, will die with its parent.

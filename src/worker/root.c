@@ -1,4 +1,5 @@
 // The program's root: its start, Ctrl-C, and its end.
+#include "worker/watch.h"
 #include "worker/worker.h"
 
 #include "base/clock.h"
@@ -11,11 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
 
-static volatile sig_atomic_t interrupts, interrupts_seen;
+static volatile sig_atomic_t interrupts, interrupts_seen, quits;
 static const int64_t PATIENCE = 1000000000;
 static const int64_t SAME_INTERRUPT = 250000000;
 
@@ -43,8 +45,39 @@ static void on_interrupt(int signal) {
   gil_ask_to_look(program_seat(arena->root_seat)->tid);
 }
 
+// Ctrl-\ asks for a list of what lives; the program goes on.
+static void on_quit(int signal) {
+  (void)signal;
+  quits = 1;
+  program_ask(arena->root_seat, ATTENTION_SIGNAL);
+  gil_ask_to_look(program_seat(arena->root_seat)->tid);
+}
+
+static int print_list(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "heddle.watch");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "print");
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+static void print_if_asked(lua_State *L) {
+  if (!quits || !lua_checkstack(L, 8)) return;
+  quits = 0;
+  lua_pushcfunction(L, print_list);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
+  fprintf(stderr, "heddle: can't list what lives: %s\n", luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 2);
+}
+
 static void attend(struct loop *loop, uint32_t why) {
   struct worker *w = loop->worker;
+  if (why & ATTENTION_VIEW) {
+    program_seat(loop->seat)->attention |= ATTENTION_VIEW; // it is taken back as it is answered
+    watch_publish(loop);
+  }
+  if ((why & ATTENTION_NAME) && w) prctl(PR_SET_NAME, w->head.name);
   if ((why & ATTENTION_WORKER) && w && w->cancels) {
     uint32_t n = atomic_exchange(&w->cancels, 0);
     while (n-- > 0)
@@ -53,6 +86,7 @@ static void attend(struct loop *loop, uint32_t why) {
       if (loop->tasks[i]) task_cancel(loop->tasks[i], REASON_CANCEL, true);
   }
   if (loop->seat != arena->root_seat || program_slot != 0) return;
+  if (!gil_running) print_if_asked(loop->base);
   if (arena->deadlock) {
     fflush(NULL);
     worker_kill_all();
@@ -74,6 +108,7 @@ static void look(lua_State *L) {
   uint32_t why = atomic_exchange(&seat->attention, 0);
   if (why) attend(loop, why);
   if (why & ATTENTION_RESCAN) program_ask(loop->seat, ATTENTION_RESCAN);
+  if (root) print_if_asked(L);
   if (!task) return;
   if (interrupted && task != loop->main_task) {
     task_cancel(task, REASON_INTERRUPTED, false);
@@ -107,8 +142,11 @@ void worker_init_root(void) {
   program_seat_sit(seat);
   trace_thread_begin("main");
   arena->root_seat = seat;
+  arena->root_id = atomic_fetch_add(&arena->next_id, 1);
   worker_init_process();
   sigaction(SIGINT, &action, NULL);
+  action.sa_handler = on_quit;
+  sigaction(SIGQUIT, &action, NULL);
 }
 
 static bool others_live(void) {

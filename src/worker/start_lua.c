@@ -174,6 +174,7 @@ static int begin(lua_State *L, struct worker *w) {
   static const char *const limits[] = {"", "threads", "isolates", "processes"};
   if (w->model != MODEL_THREAD) write_start(L, w);
   w->order = atomic_fetch_add(&arena->started, 1) + 1;
+  w->parent = loop_self->worker ? ((struct worker *)loop_self->worker)->id : arena->root_id;
   worker_remember(L, 1, w);
   bool started = w->model == MODEL_THREAD    ? worker_start_thread(w, loop_self->interp)
                  : w->model == MODEL_ISOLATE ? worker_start_isolate(w)

@@ -20,6 +20,7 @@ enum worker_method { METHOD_FORK, METHOD_SPAWN, METHOD_FORKSERVER };
 struct worker {
   struct sync_object head; // waiters[0]: those who wait for its end
   uint8_t model, daemon, asked, method;
+  uint8_t standing;         // for what the program or interpreter began with
   _Atomic uint32_t ended;   // nothing of it runs any more
   _Atomic uint32_t outcome; // enum worker_outcome, set before it ends
   _Atomic uint32_t seat;    // its own thread's seat + 1 while it lives
@@ -29,6 +30,7 @@ struct worker {
   _Atomic int32_t pid;
   int32_t exit_code; // a process: as h:exitcode()
   uint32_t id, number, order;
+  uint32_t parent;            // id of the thread, isolate or process that started it
   uint32_t starter;           // slot of the process that started it
   uint64_t memory, cpu;       // limits, 0: none
   uint64_t start, start_size; // block with the message it starts with, 0: taken

@@ -4,6 +4,7 @@
 #include "loop/misuse_lua.h"
 #include "worker/handles_lua.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -177,6 +178,40 @@ static int m_index(lua_State *L) {
   return 1;
 }
 
+// An OS thread of this process is named here; another process names itself.
+static void name_os_thread(struct worker *w) {
+  uint32_t seat = w->seat;
+  if (w->process) snprintf(program_process(w->process - 1)->name, 32, "%.31s", w->head.name);
+  if (seat == 0) return;
+  struct program_seat *s = program_seat(seat - 1);
+  snprintf(s->name, sizeof s->name, "%.31s", w->head.name);
+  if (s->used != program_slot + 1 || !s->tid) {
+    program_ask(seat - 1, ATTENTION_NAME);
+    return;
+  }
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/comm", s->tid);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  ssize_t written = write(fd, w->head.name, strlen(w->head.name));
+  (void)written; // a thread that has ended meanwhile needs no name
+  close(fd);
+}
+
+static int m_newindex(lua_State *L) {
+  struct worker *w = worker_at(L, 1);
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+  if (strcmp(key, "name") != 0)
+    return loop_misuse(L, "no-field", "%s: field '%s' can't be set (only name can)", worker_kind(w),
+                       key);
+  if (lua_type(L, 3) != LUA_TSTRING)
+    return loop_misuse(L, "bad-argument", "%s.name: a string expected, got %s", worker_kind(w),
+                       loop_typename(L, 3));
+  snprintf(w->head.name, sizeof w->head.name, "%s", lua_tostring(L, 3));
+  name_os_thread(w);
+  return 0;
+}
+
 static int m_tostring(lua_State *L) {
   const struct worker *w = worker_at(L, 1);
   lua_pushfstring(L, "%s %s (%s)", worker_kind(w), w->head.name, worker_status(w));
@@ -207,7 +242,8 @@ static void push_main(lua_State *L, int model) {
   strcpy(w->head.name, "main");
   w->seat = main_seat() + 1;
   w->pid = getpid();
-  w->asked = 1;
+  w->asked = w->standing = 1;
+  if (model == MODEL_PROCESS) w->id = arena->root_id;
   lua_newtable(L);
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, -1);
@@ -412,7 +448,7 @@ static void open_handles(lua_State *L) {
   lua_setfield(L, -2, "name"); // a handle's own
   lua_pushcclosure(L, m_index, 1);
   lua_setfield(L, -2, "__index");
-  lua_pushnil(L);
+  lua_pushcfunction(L, m_newindex);
   lua_setfield(L, -2, "__newindex");
   lua_pushcfunction(L, m_tostring);
   lua_setfield(L, -2, "__tostring");

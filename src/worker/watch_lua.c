@@ -1,0 +1,236 @@
+// heddle.native.watch: what lives in the whole program, for heddle.ps and its like.
+#include "base/clock.h"
+#include "sync/lock.h"
+#include "worker/handles_lua.h"
+#include "worker/watch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const states[] = {"pending", "running", "blocked"};
+
+static void set_text(lua_State *L, const char *key, const char *text, size_t size) {
+  lua_pushlstring(L, text, strnlen(text, size));
+  lua_setfield(L, -2, key);
+}
+
+static void set_integer(lua_State *L, const char *key, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+
+static void set_flag(lua_State *L, const char *key, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, key);
+}
+
+// Appends the row on top of the stack to the list below it.
+static void add_row(lua_State *L) { lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1); }
+
+static void set_wait(lua_State *L, uint64_t object, int64_t since, bool timed) {
+  if (object) set_integer(L, "object", (lua_Integer)object);
+  if (timed) set_flag(L, "timed", true);
+  if (since == 0) return;
+  lua_pushnumber(L, clock_seconds(clock_now() - since));
+  lua_setfield(L, -2, "since");
+}
+
+static void set_pid(lua_State *L, const struct program_seat *seat) {
+  uint32_t used = seat->used;
+  if (used) set_integer(L, "pid", program_process(used - 1)->pid);
+  set_integer(L, "tid", seat->tid);
+}
+
+// tasks ----------------------------------------------------------------------------------------
+
+static void add_task(lua_State *L, const struct task_view *v, uint32_t seat) {
+  lua_createtable(L, 0, 12);
+  set_text(L, "model", "task", 4);
+  set_integer(L, "id", v->id);
+  set_text(L, "name", v->name, sizeof v->name);
+  set_text(L, "state", states[v->state % 3], 8);
+  set_integer(L, "seat", seat);
+  set_flag(L, "main", v->main);
+  if (v->where[0]) set_text(L, "where", v->where, sizeof v->where);
+  if (v->state == VIEW_BLOCKED) {
+    set_text(L, "waits_for", v->what, sizeof v->what);
+    set_wait(L, v->object, v->since, v->timed);
+  }
+  set_pid(L, program_seat(seat));
+  add_row(L);
+}
+
+// [list][block][seat]
+static int add_tasks(lua_State *L) {
+  const struct watch_block *block = lua_touserdata(L, 2);
+  uint32_t seat = (uint32_t)lua_tointeger(L, 3);
+  lua_settop(L, 1);
+  for (uint32_t i = 0; i < block->count; i++)
+    add_task(L, &block->tasks[i], seat);
+  return 0;
+}
+
+static void add_record(lua_State *L, const struct park_record *r, uint32_t seat) {
+  lua_createtable(L, 0, 12);
+  set_text(L, "model", "task", 4);
+  set_integer(L, "id", r->task);
+  set_text(L, "name", r->who, sizeof r->who);
+  set_text(L, "state", states[VIEW_BLOCKED], 8);
+  set_integer(L, "seat", seat);
+  set_text(L, "waits_for", r->what, sizeof r->what);
+  if (r->where[0]) set_text(L, "where", r->where, sizeof r->where);
+  set_wait(L, r->object, r->since, r->timed != 0);
+  set_pid(L, program_seat(seat));
+  add_row(L);
+}
+
+// A loop that did not answer: those of its tasks that wait have said so when it last slept.
+static void add_records(lua_State *L, uint32_t seat) {
+  for (uint32_t i = 1; i < arena->wait_top; i++) {
+    const struct park_record *r = park_record(i);
+    if (r->seat == seat + 1 && r->ticket != PARK_NOBODY && r->described) add_record(L, r, seat);
+  }
+}
+
+static void add_loop(lua_State *L, uint32_t seat, uint32_t turn) {
+  struct watch_block *block = watch_take(seat, turn);
+  if (!block) {
+    add_records(L, seat);
+    return;
+  }
+  lua_pushcfunction(L, add_tasks);
+  lua_pushvalue(L, -2);
+  lua_pushlightuserdata(L, block);
+  lua_pushinteger(L, seat);
+  int status = lua_pcall(L, 3, 0, 0);
+  watch_give_back(seat, block);
+  if (status != LUA_OK) lua_error(L);
+}
+
+static bool has_loop(const struct program_seat *seat) {
+  return seat->used && !(seat->flags & SEAT_NO_LOOP);
+}
+
+// threads, isolates, processes -----------------------------------------------------------------
+
+static void add_root(lua_State *L) {
+  lua_createtable(L, 0, 8);
+  set_text(L, "model", "process", 7);
+  set_integer(L, "id", arena->root_id);
+  set_text(L, "name", "main", 4);
+  set_integer(L, "seat", arena->root_seat);
+  set_pid(L, program_seat(arena->root_seat));
+  add_row(L);
+}
+
+static bool is_live(const struct worker *w) {
+  return w->head.kind == SYNC_WORKER && !w->ended && !w->standing && (w->seat || w->process);
+}
+
+static void add_worker(lua_State *L, const struct worker *w) {
+  uint32_t seat = w->seat;
+  lua_createtable(L, 0, 12);
+  set_text(L, "model", worker_kind(w), 8);
+  set_integer(L, "id", w->id);
+  set_text(L, "name", w->head.name, sizeof w->head.name);
+  set_integer(L, "parent", w->parent);
+  set_text(L, "state", worker_status(w), 8);
+  if (seat) set_integer(L, "seat", seat - 1);
+  if (seat) set_pid(L, program_seat(seat - 1));
+  if (w->model == MODEL_PROCESS && w->pid) set_integer(L, "pid", w->pid);
+  add_row(L);
+}
+
+static void add_workers(lua_State *L) {
+  for (uint32_t i = 0; i < arena->cell_top; i++) {
+    const struct worker *w = arena_at(ARENA_CELL_AT + (uint64_t)i * ARENA_CELL);
+    if (is_live(w)) add_worker(L, w);
+  }
+}
+
+// [turn]: the list of rows
+static int rows(lua_State *L) {
+  uint32_t turn = (uint32_t)lua_tointeger(L, 1);
+  lua_newtable(L);
+  add_root(L);
+  add_workers(L);
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    if (has_loop(program_seat(i))) add_loop(L, i, turn);
+  return 1;
+}
+
+// watch.rows() -> a list of what lives: {model=, id=, name=, pid=, tid=, state=, waits_for=,
+// where=, since=, object=, timed=, seat=, main=, parent=}
+static int f_rows(lua_State *L) {
+  uint32_t turn = watch_ask();
+  watch_wait(turn);
+  lua_pushcfunction(L, rows);
+  lua_pushinteger(L, turn);
+  int status = lua_pcall(L, 1, 1, 0);
+  watch_end(turn);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
+// locks ----------------------------------------------------------------------------------------
+
+static bool is_lock(const struct sync_object *object) {
+  return object->kind == SYNC_LOCK || object->kind == SYNC_RLOCK || object->kind == SYNC_RWLOCK ||
+         object->kind == SYNC_SEMAPHORE;
+}
+
+static void set_holder(lua_State *L, const struct sync_object *object) {
+  uint32_t process, task;
+  if (object->kind != SYNC_LOCK && object->kind != SYNC_RLOCK) return;
+  if (!sync_lock_holder((const struct sync_lock *)object, &process, &task)) return;
+  set_integer(L, "holder", task);
+  set_integer(L, "holder_pid", program_process(process)->pid);
+}
+
+static void add_lock(lua_State *L, struct sync_object *object) {
+  char text[128];
+  lua_createtable(L, 0, 8);
+  set_integer(L, "object", (lua_Integer)arena_offset(object));
+  set_text(L, "kind", object_kind_name(object), 16);
+  sync_label(object, text, sizeof text);
+  set_text(L, "name", text, sizeof text);
+  sync_classes[object->kind]->describe(object, text, sizeof text);
+  set_text(L, "state", text, sizeof text);
+  set_holder(L, object);
+  add_row(L);
+}
+
+// watch.locks() -> a list of the program's locks: {object=, kind=, name=, state=, holder=,
+// holder_pid=}
+static int f_locks(lua_State *L) {
+  lua_newtable(L);
+  for (uint32_t i = 0; i < arena->cell_top; i++) {
+    struct sync_object *object = arena_at(ARENA_CELL_AT + (uint64_t)i * ARENA_CELL);
+    if (is_lock(object)) add_lock(L, object);
+  }
+  return 1;
+}
+
+// watch.waiters() -> a list of those in line: {object=, task=, arrival=}
+static int f_waiters(lua_State *L) {
+  lua_newtable(L);
+  for (uint32_t i = 1; i < arena->wait_top; i++) {
+    const struct park_record *r = park_record(i);
+    uint64_t object = r->object;
+    if (r->seat == 0 || object == 0 || r->ticket == PARK_NOBODY) continue;
+    lua_createtable(L, 0, 3);
+    set_integer(L, "object", (lua_Integer)object);
+    set_integer(L, "task", r->task);
+    set_integer(L, "arrival", (lua_Integer)r->arrival);
+    add_row(L);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"locks", f_locks}, {"rows", f_rows}, {"waiters", f_waiters}, {NULL, NULL}};
+
+// Opens heddle.native.watch.
+int luaopen_heddle_native_watch(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}
