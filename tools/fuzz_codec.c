@@ -69,6 +69,8 @@ static void release(uint64_t ref) {
   released++;
 }
 
+static void claim(uint64_t ref) { (void)ref; }
+
 static bool push(lua_State *L, uint64_t ref) {
   if (ref != 42) return false;
   *(uint64_t *)lua_newuserdatauv(L, sizeof ref, 0) = ref;
@@ -151,7 +153,8 @@ static void write_seed(lua_State *L, const char *folder, size_t number) {
 
 /* Called once by libFuzzer. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
-  static const struct value_shared shared = {identify, retain, release, release, push};
+  static const struct value_shared shared = {identify, retain,  release, release,
+                                             claim,    release, push};
   static const unsigned char key[16] = "sixteen bytes...";
   const char *folder = getenv("FUZZ_SEEDS");
   (void)argc;

@@ -17,6 +17,7 @@ int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_http_client(lua_State *L);
 int luaopen_heddle_native_http_server(lua_State *L);
+int luaopen_heddle_native_pipe(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
 int luaopen_heddle_native_shared(lua_State *L);
@@ -35,6 +36,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.http_client", luaopen_heddle_native_http_client},
     {"heddle.native.http_server", luaopen_heddle_native_http_server},
+    {"heddle.native.pipe", luaopen_heddle_native_pipe},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},
     {"heddle.native.shared", luaopen_heddle_native_shared},

@@ -18,6 +18,7 @@ const struct sync_class *sync_classes[SYNC_KINDS] = {
     [SYNC_CONDITION] = &sync_condition_class, [SYNC_SEMAPHORE] = &sync_semaphore_class,
     [SYNC_BARRIER] = &sync_barrier_class,     [SYNC_RWLOCK] = &sync_rwlock_class,
     [SYNC_ARRAY] = &sync_array_class,         [SYNC_DICT] = &sync_dict_class,
+    [SYNC_PIPE] = &sync_pipe_class,
 };
 
 // references -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ enum sync_kind {
   SYNC_RWLOCK,
   SYNC_ARRAY,
   SYNC_DICT,
+  SYNC_PIPE,
   SYNC_KINDS
 };
 enum { SYNC_LISTS = 3 };
@@ -71,6 +72,7 @@ extern const struct sync_class sync_lock_class, sync_queue_class, sync_event_cla
 extern const struct sync_class sync_latch_class, sync_value_class, sync_rlock_class;
 extern const struct sync_class sync_condition_class, sync_semaphore_class, sync_barrier_class;
 extern const struct sync_class sync_rwlock_class, sync_array_class, sync_dict_class;
+extern const struct sync_class sync_pipe_class;
 
 struct sync_object *sync_create(enum sync_kind kind);
 void sync_retain(struct sync_object *object);

@@ -16,12 +16,13 @@ static const char *const metas[SYNC_KINDS] = {
     [SYNC_RLOCK] = "heddle.rlock",         [SYNC_CONDITION] = "heddle.condition",
     [SYNC_SEMAPHORE] = "heddle.semaphore", [SYNC_BARRIER] = "heddle.barrier",
     [SYNC_RWLOCK] = "heddle.rwlock",       [SYNC_ARRAY] = "heddle.array",
-    [SYNC_DICT] = "heddle.dict",
+    [SYNC_DICT] = "heddle.dict",           [SYNC_PIPE] = "heddle.pipe",
 };
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
 
 static void (*cross_of[SYNC_KINDS])(lua_State *L, int handle);
+static const struct object_travel *travel_of[SYNC_KINDS];
 
 static void push_cache(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &cache) == LUA_TTABLE) return;
@@ -239,12 +240,38 @@ static bool identify(lua_State *L, int index, uint64_t *reference) {
   return true;
 }
 
+static const struct object_travel *travel(const struct sync_object *object) {
+  return travel_of[object->kind];
+}
+
 static void retain(uint64_t reference) {
-  atomic_fetch_add(&((struct sync_object *)arena_at(reference))->refs, 1);
+  struct sync_object *object = arena_at(reference);
+  atomic_fetch_add(&object->refs, 1);
+  if (travel(object)) travel(object)->sent(object);
 }
 
 static void release(uint64_t reference) {
-  if (sync_is_object(reference)) sync_release_message(arena_at(reference));
+  if (!sync_is_object(reference)) return;
+  struct sync_object *object = arena_at(reference);
+  if (travel(object)) travel(object)->lost(object);
+  sync_release_message(object);
+}
+
+static void take_back(uint64_t reference) {
+  struct sync_object *object = arena_at(reference);
+  if (travel(object)) travel(object)->back(object);
+  sync_release_message(object);
+}
+
+static void claim(uint64_t reference) {
+  if (!sync_is_object(reference)) return;
+  struct sync_object *object = arena_at(reference);
+  sync_adopt(object);
+  if (travel(object)) travel(object)->claimed(object);
+}
+
+static void give_up(uint64_t reference) {
+  if (sync_is_object(reference)) sync_release(arena_at(reference));
 }
 
 static const char *module_of(enum sync_kind kind) {
@@ -255,6 +282,8 @@ static const char *module_of(enum sync_kind kind) {
   case SYNC_ARRAY:
   case SYNC_DICT:
     return "heddle.shared";
+  case SYNC_PIPE:
+    return "heddle.pipe";
   default:
     return "heddle.sync";
   }
@@ -271,8 +300,8 @@ static bool push(lua_State *L, uint64_t reference) {
     lua_pushstring(L, module_of(object->kind));
     lua_call(L, 1, 0);
   }
-  sync_adopt(object);
   object_push(L, object);
+  if (travel(object)) travel(object)->arrived(lua_touserdata(L, -1));
   return true;
 }
 
@@ -281,7 +310,13 @@ void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handl
   cross_of[kind] = cross;
 }
 
-static const struct value_shared shared = {identify, retain, release, release, push};
+// What else happens to a kind's objects when they are handed over. ops: stays valid.
+void object_set_travel(enum sync_kind kind, const struct object_travel *ops) {
+  travel_of[kind] = ops;
+}
+
+static const struct value_shared shared = {identify, retain,  release, take_back,
+                                           claim,    give_up, push};
 
 // Lets shared objects cross between interpreters.
 void object_cross(void) { value_set_shared(&shared); }

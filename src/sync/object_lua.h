@@ -17,6 +17,16 @@ struct sync_handle {
   uint32_t process; // whose reference it holds: what a fork left behind holds none
 };
 
+// What a kind whose objects are at one place at a time does when a message with one is written,
+// thrown away, not sent after all, and about to be read; and when its handle is there.
+struct object_travel {
+  void (*sent)(struct sync_object *object);
+  void (*lost)(struct sync_object *object);
+  void (*back)(struct sync_object *object);
+  void (*claimed)(struct sync_object *object);
+  void (*arrived)(struct sync_handle *handle);
+};
+
 void object_push(lua_State *L, struct sync_object *object);
 void object_push_new(lua_State *L, struct sync_object *object);
 struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind);
@@ -31,8 +41,10 @@ void object_cross(void);
 void queue_cross(void);
 void barrier_cross(void);
 void dict_cross(void);
+void pipe_cross(void);
 void queue_thread_end(void);
 void dict_thread_end(void);
+void object_set_travel(enum sync_kind kind, const struct object_travel *ops);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
 

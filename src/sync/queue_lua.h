@@ -9,7 +9,7 @@
 
 // How an item is put.
 struct queue_put {
-  const struct loop_op *op; // its attempt, leave and finish
+  const struct loop_op *op; // on the object
   double timeout;
   const char *full; // the reason when there is no room
   struct sync_rank rank;
@@ -24,8 +24,8 @@ void queue_store(lua_State *L, int queue, uint64_t number, int item);
 void queue_fetch(lua_State *L, int queue, uint64_t number);
 void queue_cross_references(void);
 
-int queue_put_message(lua_State *L, struct sync_queue *queue, const struct queue_put *how);
-int queue_put_ranked(lua_State *L, struct sync_queue *queue, const struct queue_put *how);
+int queue_put_message(lua_State *L, void *object, const struct queue_put *how);
+int queue_put_ranked(lua_State *L, void *object, const struct queue_put *how);
 void queue_mark_sent(lua_State *L);
 struct park_self queue_getter(void);
 void queue_push_message(lua_State *L, const struct sync_message *message);

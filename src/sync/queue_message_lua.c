@@ -75,38 +75,38 @@ static int refuse_put(lua_State *L, const struct park_self *ask, const char *rea
   return object_timed_out(L, ask->closed ? "closed" : reason);
 }
 
-static int put_pending(lua_State *L, struct sync_queue *q, const struct pending *pending,
+static int put_pending(lua_State *L, void *object, const struct pending *pending,
                        const struct queue_put *how) {
   struct park_self ask = {.in = (void *)&pending->message};
-  if (how->timeout != 0) return loop_block(L, how->op, q, &ask, how->timeout);
-  if (!sync_queue_put(q, &ask)) return object_timed_out(L, how->full);
-  return how->op->finish(L, q, &ask, true);
+  if (how->timeout != 0) return loop_block(L, how->op, object, &ask, how->timeout);
+  if (!how->op->attempt(object, &ask)) return object_timed_out(L, how->full);
+  return how->op->finish(L, object, &ask, true);
 }
 
-// Puts a copy of the value at index 2; its queue is kept alive by what is at 1. Tail position.
-int queue_put_message(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
+// Puts a copy of the value at index 2; the object is kept alive by what is at 1. Tail position.
+int queue_put_message(lua_State *L, void *object, const struct queue_put *how) {
   struct park_self ask = {0};
   outgoing.len = 0;
   value_encode(L, 2, 1, "item", &outgoing);
   if (outgoing.len <= SYNC_INLINE) {
     struct sync_message message = {.bytes = outgoing.data, .size = outgoing.len, .rank = how->rank};
     ask.in = &message;
-    if (sync_queue_put(q, &ask) && !ask.closed) {
+    if (how->op->attempt(object, &ask) && !ask.closed) {
       lua_pushboolean(L, 1);
       return 1;
     }
     if (ask.closed || how->timeout == 0) return refuse_put(L, &ask, how->full);
   }
-  return put_pending(L, q, push_outgoing(L, how->rank), how);
+  return put_pending(L, object, push_outgoing(L, how->rank), how);
 }
 
 // Puts the value at index 2 itself into a queue that orders its items by rank. Tail position.
-int queue_put_ranked(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
+int queue_put_ranked(lua_State *L, void *object, const struct queue_put *how) {
   struct sync_message message = {.rank = how->rank};
   struct park_self ask = {.in = &message};
-  if (sync_queue_put(q, &ask)) return how->op->finish(L, q, &ask, true);
+  if (how->op->attempt(object, &ask)) return how->op->finish(L, object, &ask, true);
   if (how->timeout == 0) return object_timed_out(L, how->full);
-  return put_pending(L, q, push_pending(L, &message, NULL, 0), how);
+  return put_pending(L, object, push_pending(L, &message, NULL, 0), how);
 }
 
 // get ------------------------------------------------------------------------------------------

@@ -47,6 +47,11 @@ static int push_objects(lua_State *L) {
   return 1;
 }
 
+static void give_up(const unsigned char *references, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    shared_ops->give_up(wire_u64(references + 8 * i));
+}
+
 static void release(const unsigned char *references, size_t count) {
   for (size_t i = 0; shared_ops && i < count; i++)
     shared_ops->release(wire_u64(references + 8 * i));
@@ -56,10 +61,12 @@ static void release(const unsigned char *references, size_t count) {
 // object. When it raises, those that do not are given back.
 void value_push_objects(lua_State *L, const unsigned char *references, size_t count) {
   struct references r = {.bytes = references, .count = shared_ops ? count : 0};
+  for (size_t i = 0; i < r.count; i++)
+    shared_ops->claim(wire_u64(references + 8 * i));
   lua_pushcfunction(L, push_objects);
   lua_pushlightuserdata(L, &r);
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  release(r.bytes + 8 * r.taken, r.count - r.taken);
+  give_up(r.bytes + 8 * r.taken, r.count - r.taken);
   lua_error(L);
 }
 

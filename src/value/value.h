@@ -24,7 +24,10 @@ struct value_shared {
   void (*retain)(uint64_t ref);    // the message now holds one reference
   void (*release)(uint64_t ref);   // gives back one that a message held
   void (*take_back)(uint64_t ref); // the same of a message that was not sent in the end
-  // Pushes the object's userdata, which takes the message's reference over. False: ref is damaged,
+  // One that a message held is this process's from now on; gives back one that was claimed.
+  void (*claim)(uint64_t ref);
+  void (*give_up)(uint64_t ref);
+  // Pushes the object's userdata, which takes a claimed reference over. False: ref is damaged,
   // nothing pushed, nothing taken. When it raises, nothing was taken either.
   bool (*push)(lua_State *L, uint64_t ref);
 };

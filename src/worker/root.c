@@ -124,6 +124,7 @@ void worker_init_process(void) {
   queue_cross();
   barrier_cross();
   dict_cross();
+  pipe_cross();
   gil_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);

@@ -26,11 +26,11 @@ static void settle(struct sync_object *object) {
 
 // Throws a message away that nobody took.
 void worker_drop_message(uint64_t *block, uint64_t size) {
-  if (*block && arena_is_block(*block, size)) {
-    value_drop(arena_at(*block), size);
-    arena_free(*block);
-  }
-  *block = 0;
+  uint64_t at = *block;
+  *block = 0; // first: what it holds must not be given back twice if this process dies
+  if (!at || !arena_is_block(at, size)) return;
+  value_drop(arena_at(at), size);
+  arena_free(at);
 }
 
 static void release(struct sync_object *object) {
