@@ -12,6 +12,13 @@ describe("scenarios of several models:", function()
       r.out)
   end)
 
+  scenario("demo_service", function(r)
+    assert.matches("^job 0: size 1%.1394\njob 1: size 0%.5250\n", r.out) -- as Python's random has it
+    for _, model in ipairs { "coroutines", "threads", "processes" } do
+      assert.matches("\n" .. model .. " +2 done, 0 failed, 0 left; ", r.out)
+    end
+  end)
+
   scenario("no_colours", function(r)
     for _, model in ipairs { "task", "thread" } do
       local line = "%f[%w]" .. model .. " +1 %+ … %+ 5 = 15, 1 %+ … %+ 10 = 55, together in"

@@ -35,6 +35,13 @@ describe("scenarios of queues:", function()
     end
   end)
 
+  scenario("fetch_process_wrong", function(r)
+    local at_join = tonumber(r.out:match "join is over: (%d+) items so far, and the fetcher is ")
+    assert.is_true(at_join <= 1)
+    assert.matches("processed item 2\n", r.out)
+    assert.matches("\nand later there are more: true\n$", r.out)
+  end)
+
   scenario("table_or_queue", function(r)
     assert.matches("^a table: 400000 items, %d+ taken, [1-9]%d* of them twice\n", r.out)
     assert.matches("\na queue: 20000 items, 20000 taken, 0 of them twice\n$", r.out)
