@@ -88,7 +88,7 @@ describe("scenarios of claims:", function()
     assert.equal(8, #gains)
     for i = 1, 4 do assert.is_true(gains[i] > 1.5, r.out) end -- waiting: every model gains
     local advised = { r.out:match "\nif io_bound then use (%a+) else use ([%a ]+) end\n$" }
-    for i, part in ipairs { r.out:match "^(.*)(CPU%-bound:.*)$" } do -- the rule is what was measured
+    for i, part in ipairs { r.out:match "^(.*)(CPU%-bound:.*)$" } do
       local best = math.max(1, numbers(part, "([%d.]+) times as fast"))
       local own = tonumber(part:match(advised[i] .. " +[%d.]+ s, ([%d.]+) times")) or 1
       assert.is_true(own >= best / 1.3 - 0.1, r.out)

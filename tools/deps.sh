@@ -24,6 +24,7 @@ lua5.4 command -v lua5.4
 lua-busted test -f /usr/share/lua/5.4/busted/core.lua
 lua-check command -v luacheck
 lua-cjson dpkg -s lua-cjson
+lua-sql-sqlite3 dpkg -s lua-sql-sqlite3
 clang command -v clang
 clang-format command -v clang-format
 libclang-rt-14-dev dpkg -s libclang-rt-14-dev || test -n "$(find /usr/lib/clang /usr/lib/llvm-* -name 'libclang_rt.fuzzer-*.a' 2>/dev/null)"

@@ -197,7 +197,9 @@ local function refuse(name, names)
   if mixes[name] then
     usage.fail("run: '%s' is a mix, not a scenario: heddle compare %s", name, name)
   end
-  usage.unknown("run: unknown scenario", name, names)
+  local near = usage.nearest(name, names)
+  usage.fail("run: unknown scenario '%s': %s", name,
+    near and ("did you mean '%s'?"):format(near) or "heddle list names them")
 end
 
 
