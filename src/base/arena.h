@@ -42,9 +42,9 @@ struct arena_class {
 // time.
 struct arena_trace {
   _Alignas(64) _Atomic uint32_t on; // number of the recording that goes on, 0: none does
-  uint32_t recordings;              // so far
-  uint32_t records;                 // that a ring has room for
-  uint32_t by_counter;              // stamps are cycle counts, else nanoseconds
+  _Atomic uint32_t recordings;      // so far
+  _Atomic uint32_t records;         // that a ring has room for
+  _Atomic uint32_t by_counter;      // stamps are cycle counts, else nanoseconds
   uint64_t count;                   // of cycles, at the moment
   int64_t clock;                    // of this
   _Atomic uint64_t rings;           // the newest

@@ -1,6 +1,7 @@
 #include "loop/gil.h"
 
 #include "base/clock.h"
+#include "base/program.h"
 #include "loop/loop.h"
 #include "trace/trace.h"
 
@@ -194,7 +195,7 @@ static void wait_for_turn(struct gil *gil) {
   int64_t pause = gil->interval, start = clock_now();
   uint64_t turns = gil->turns;
   gil->waiting++;
-  trace_event(TRACE_WANT, 0, trace_task, gil->last ? gil->last->seat + 1 : 0, 0);
+  trace_event(TRACE_WANT, 0, trace_task, gil->held ? gil->seat + 1 : 0, 0);
   while (gil->held) {
     if (turns != gil->turns) {
       turns = gil->turns;
@@ -218,6 +219,7 @@ void gil_take(struct gil *gil) {
   if (gil->held) wait_for_turn(gil);
   gil->held = true;
   gil->holder = pthread_self();
+  gil->seat = program_seat_index;
   gil->turns++;
   gil->since = clock_now();
   if (gil->last != loop_self) {

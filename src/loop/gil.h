@@ -30,6 +30,7 @@ struct gil {
   pthread_cond_t taken;
   bool held;
   pthread_t holder;    // meaningful while held
+  uint32_t seat;       // of the holder
   struct loop *last;   // who held it last
   uint64_t turns;      // grows at each take
   _Atomic int waiting; // threads; changed under the mutex
