@@ -9,11 +9,20 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 // host.isatty(fd) -> boolean
 static int f_isatty(lua_State *L) {
   lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+// host.columns(fd) -> how many characters a line of that terminal has, nil where it is none
+static int f_columns(lua_State *L) {
+  struct winsize size;
+  if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
+  lua_pushinteger(L, size.ws_col);
   return 1;
 }
 
@@ -68,8 +77,11 @@ static int f_input(lua_State *L) {
   return input_ready(L, 0, (lua_KContext)loop_self->current);
 }
 
-static const luaL_Reg functions[] = {
-    {"input", f_input}, {"isatty", f_isatty}, {"scripts", f_scripts}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"columns", f_columns},
+                                     {"input", f_input},
+                                     {"isatty", f_isatty},
+                                     {"scripts", f_scripts},
+                                     {NULL, NULL}};
 
 // Opens heddle.native.host.
 int luaopen_heddle_native_host(lua_State *L) {

@@ -1,0 +1,119 @@
+--- What the options --trace, --report and --timeline ask for: the recorder is turned on, and at the
+-- end the pictures are written.
+--
+--     local recording = require "heddle.recording"
+--     local rec = recording.open { trace = "run.json", timeline = true }  -- nil: nothing is wanted
+--     …                                                -- runs; after each: if rec then rec:add(r)
+--     if rec then rec:finish(report) end
+--
+-- Where several runs follow each other, as in a comparison, the trace and the chart are the last
+-- one's, and the report has the timeline of each model's last run.
+-- Stands on: heddle.trace, heddle.trace_json, heddle.trace_chart, heddle.report_html.
+
+local recording = {}
+
+local MARGIN = 0.002 -- seconds before and after a run that are drawn, too
+
+---@class heddle.recording.Recording
+local methods = {}
+local meta = { __index = methods, __name = "heddle.recording" }
+
+
+--- Fails before a long run rather than after it.
+local function check_writable(option, path)
+  if not path then return end
+  local file, why = io.open(path, "a")
+  if not file then error({ failed = ("--%s: can't write %s"):format(option, why) }, 0) end
+  file:close()
+end
+
+
+---@class heddle.recording.Options
+---@field trace? string  path of the Chrome trace events
+---@field report? string  path of the HTML report
+---@field timeline? boolean  draw the lanes on `out`
+---@field color? boolean  default: as the terminal has it
+---@field out? file*  default: stdout
+
+--- Checks that what is asked for can be written, and turns the recorder on.
+---@param opts heddle.recording.Options
+---@return heddle.recording.Recording?  nil when nothing is asked for; raises {failed=text}
+function recording.open(opts)
+  if not (opts.trace or opts.report or opts.timeline) then return nil end
+  check_writable("trace", opts.trace)
+  check_writable("report", opts.report)
+  require("heddle.trace").on()
+  local copy = {}
+  for key, value in pairs(opts) do copy[key] = value end
+  return setmetatable({ opts = copy, parts = {} }, meta)
+end
+
+
+--- Which of several runs a report is of: a later one of the same kind takes its place.
+local function key_of(report)
+  return ("%s/%s"):format(tostring(report.model), tostring(report.worker_count))
+end
+
+
+--- Takes the events of a run that has just ended.
+---@param report heddle.report.Report  with t0, wall
+function methods:add(report)
+  local key, till = key_of(report), require("heddle").now() + MARGIN
+  local part = self.parts[key]
+  if not part then
+    part = { key = key }
+    self.parts[key], self.parts[#self.parts + 1] = part, part
+  end
+  part.report = report
+  part.timeline = require("heddle.trace").collect(report.t0 and report.t0 - MARGIN, till)
+  self.last = part
+end
+
+
+local function need(ok, option, message)
+  if not ok then error({ failed = ("--%s: can't write %s"):format(option, tostring(message)) }, 0) end
+end
+
+
+local function write_file(path, text)
+  local file, why = io.open(path, "w")
+  if not file then return nil, why end
+  local ok, message = file:write(text)
+  local closed, how = file:close()
+  if not (ok and closed) then return nil, ("%s: %s"):format(path, message or how) end
+  return true
+end
+
+
+local function write_report(self, report)
+  local timelines = {}
+  for i, part in ipairs(self.parts) do
+    timelines[i] = { timeline = part.timeline, model = part.report.model,
+      workers = part.report.worker_count }
+  end
+  if #timelines == 0 then timelines[1] = { timeline = self.last.timeline } end
+  local text = require("heddle.report_html").render(report, timelines)
+  local ok, why = write_file(self.opts.report, text)
+  need(ok, "report", why)
+end
+
+
+--- Turns the recorder off, and writes and draws what was asked for.
+---@param report? heddle.report.Report|heddle.comparison.Comparison  nil: of a script
+function methods:finish(report)
+  local opts, trace = self.opts, require "heddle.trace"
+  trace.off()
+  self.last = self.last or { timeline = trace.collect() }
+  if opts.timeline then
+    local text = require("heddle.trace_chart").text(self.last.timeline, { color = opts.color })
+    require("heddle.usage").write(opts.out or io.stdout, text)
+  end
+  if opts.trace then
+    local ok, why = require("heddle.trace_json").write(self.last.timeline, opts.trace)
+    need(ok, "trace", why)
+  end
+  if opts.report then write_report(self, report) end
+end
+
+
+return recording
