@@ -76,6 +76,7 @@ function boot.main(argv)
   if status ~= 130 then closed, why = pcall(close_all) end
   if not closed and interrupted(why) then status = 130 end
   if status == 130 then stop_all() end
+  if ok then status = require("heddle.cli").finish(status) end
   worker.report_unread()
   return status
 end

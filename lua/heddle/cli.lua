@@ -23,6 +23,10 @@ Options:
    -e CODE        run CODE; may be given several times
    -l MODULE      require MODULE first and name it so globally
    --seed=N       make every worker's random numbers follow from N
+   --trace=FILE   record what runs and waits when, and write it as Chrome trace
+                  events (FILE.json or FILE.json.gz; Perfetto and speedscope)
+   --report=FILE  the same as one HTML page
+   --timeline     the same as lanes of characters, on stdout
    -h, --help     show this help
    --version      show the version
 
@@ -31,7 +35,9 @@ Examples:
    heddle -e 'print(require("heddle").cores())']]
 
 local VERB_NAMES = { "demo", "list", "run" }
-local OPTION_NAMES = { "help", "no-color", "quiet", "seed", "version" }
+local OPTION_NAMES = {
+  "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
+}
 
 
 -- Scripts ----------------------------------------------------------------------------------------
@@ -209,7 +215,13 @@ local function read_long(plan, argv, i)
     value, i = value_of(argv, i, value, "--seed")
     plan.seed = usage.whole("--seed", value, math.mininteger, math.maxinteger)
     table.insert(plan.general, "--seed=" .. value)
-  elseif name == "quiet" or name == "no-color" then
+  elseif name == "trace" or name == "report" then
+    value, i = value_of(argv, i, value, "--" .. name)
+    plan.pictures[name] = value
+    table.insert(plan.general, ("--%s=%s"):format(name, value))
+  elseif name == "quiet" or name == "no-color" or name == "timeline" then
+    if name == "timeline" then plan.pictures.timeline = true end
+    if name == "no-color" then plan.pictures.color = false end
     table.insert(plan.general, "--" .. name)
   else
     usage.unknown("unknown option", "--" .. name, OPTION_NAMES, "--")
@@ -219,10 +231,10 @@ end
 
 
 --- Reads the words up to the script or verb.
----@return table plan  codes, requires, general options, seed, show; first: where the script or
----  verb stands; file: whether it can only be a script
+---@return table plan  codes, requires, general options, seed, pictures (what heddle.recording is
+---  asked for), show; first: where the script or verb stands; file: whether it can only be a script
 local function read(argv)
-  local plan, i = { codes = {}, requires = {}, general = {} }, 1
+  local plan, i = { codes = {}, requires = {}, general = {}, pictures = {} }, 1
   while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" do
     if argv[i] == "--" then
       plan.first, plan.file = i + 1, true
@@ -267,12 +279,43 @@ local function check_word(word)
 end
 
 
+local pictured -- the recording of a script, whose pictures are made at the end
+
+
+--- Turns the recorder on, if a picture of the script is wanted.
+local function record(pictures)
+  if next(pictures) then pictured = require("heddle.recording").open(pictures) end
+end
+
+
+--- Takes the options for pictures from among a scenario's words.
+local function take_pictures(words, pictures)
+  local kept = {}
+  for _, word in ipairs(words) do
+    local name, value = word:match "^%-%-(%l+)=(.*)$"
+    if name == "trace" or name == "report" then
+      pictures[name] = value
+    elseif word == "--timeline" then
+      pictures.timeline = true
+    elseif word == "--no-color" then
+      pictures.color = false
+    else
+      kept[#kept + 1] = word
+    end
+  end
+  return kept
+end
+
+
 --- Runs a verb with the words after it; the options before it are the demo's, too.
 local function run_verb(argv, plan, verb)
   local words = verb == "demo" and plan.general or {}
   for i = plan.first + 1, #argv do words[#words + 1] = argv[i] end
-  if verb == "run" and plan.seed then require("heddle").seed(plan.seed) end
-  return verbs[verb](words)
+  if verb ~= "run" then return verbs[verb](words) end
+  if plan.seed then require("heddle").seed(plan.seed) end
+  words = take_pictures(words, plan.pictures)
+  record(plan.pictures)
+  return verbs.run(words)
 end
 
 
@@ -285,8 +328,12 @@ end
 --- Runs stdin when no script is named; a person at a terminal gets the help.
 local function run_stdin(argv, plan)
   set_arg(argv, 0)
-  if #plan.codes > 0 or #plan.requires > 0 then return prepare(plan) end
+  if #plan.codes > 0 or #plan.requires > 0 then
+    record(plan.pictures)
+    return prepare(plan)
+  end
   if from_terminal() then return show "help" end
+  record(plan.pictures)
   return run_chunk(loadfile())
 end
 
@@ -298,17 +345,13 @@ local function dispatch(argv)
   if not word then return run_stdin(argv, plan) end
   if verbs[word] and not plan.file and #plan.codes == 0 then return run_verb(argv, plan, word) end
   if not plan.file then check_word(word) end
+  record(plan.pictures)
   return run_file(argv, plan.first, plan)
 end
 
 
---- Runs the command.
----@param argv string[]  the words, the program's own name at 0
----@return integer status  0 fine; 1 the script failed; 2 wrong use; 130 interrupted
-function cli.main(argv)
-  local ok, status = pcall(dispatch, argv)
-  if ok then return status end
-  local err = status
+--- Says what a command failed of; returns the status.
+local function failed(err)
   if usage.is_failure(err) then
     complain(err.usage)
     return USAGE
@@ -319,6 +362,26 @@ function cli.main(argv)
   end
   complain(type(err) == "table" and err.failed or tostring(err))
   return FAILED
+end
+
+
+--- Draws and writes what was recorded of a script: when it and all its workers have ended.
+---@param status integer  the command's so far
+---@return integer status
+function cli.finish(status)
+  if not pictured then return status end
+  local ok, err = pcall(pictured.finish, pictured)
+  if ok then return status end
+  return math.max(status, failed(err))
+end
+
+
+--- Runs the command.
+---@param argv string[]  the words, the program's own name at 0
+---@return integer status  0 fine; 1 the script failed; 2 wrong use; 130 interrupted
+function cli.main(argv)
+  local ok, status = pcall(dispatch, argv)
+  return ok and status or failed(status)
 end
 
 

@@ -71,7 +71,8 @@ end
 
 
 local function need(ok, option, message)
-  if not ok then error({ failed = ("--%s: can't write %s"):format(option, tostring(message)) }, 0) end
+  if ok then return end
+  error({ failed = ("--%s: can't write %s"):format(option, tostring(message)) }, 0)
 end
 
 

@@ -251,9 +251,9 @@ local function name_lanes(self)
 end
 
 
---- The order of lanes: by OS thread in the order of seats, its own task first.
+--- The order of lanes: by OS thread in the order of their starts, its own task first.
 local function in_order(a, b)
-  if a.thread.seat ~= b.thread.seat then return a.thread.seat < b.thread.seat end
+  if a.thread.order ~= b.thread.order then return a.thread.order < b.thread.order end
   if a.main ~= b.main then return a.main == true end
   return a.task < b.task
 end

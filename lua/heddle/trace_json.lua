@@ -57,12 +57,12 @@ local function name_threads(out, lanes)
     if not processes[thread.pid] then
       processes[thread.pid] = true
       meta(out, thread, "process_name", '"name":' .. quoted["heddle: " .. thread.name])
-      meta(out, thread, "process_sort_index", '"sort_index":' .. thread.seat)
+      meta(out, thread, "process_sort_index", '"sort_index":' .. thread.order)
     end
     if not seen[thread.tid] then
       seen[thread.tid] = true
       meta(out, thread, "thread_name", '"name":' .. quoted[thread.name])
-      meta(out, thread, "thread_sort_index", '"sort_index":' .. thread.seat)
+      meta(out, thread, "thread_sort_index", '"sort_index":' .. thread.order)
     end
   end
 end

@@ -21,6 +21,7 @@ local MAIN, INTERNAL = 1, 2
 
 ---@class heddle.trace_records.Thread
 ---@field seat integer
+---@field order integer  how many workers were started before it; 0: the program's main thread
 ---@field pid integer
 ---@field tid integer
 ---@field name string
@@ -53,7 +54,9 @@ local function read_names(records, names)
       local _, _, flags, extra, task, a, b = FORMAT:unpack(records, at)
       if kind == OWNER then
         if not owner or extra == 0 then
-          owner = { seat = b, pid = a >> 32, tid = a & 0xffffffff, name = "" }
+          owner = {
+            seat = b & 0xffffffff, order = b >> 32, pid = a >> 32, tid = a & 0xffffffff, name = "",
+          }
           local first = #owners == 0 and extra == 1 and 1 or at
           owners[#owners + 1] = { first = first, thread = owner }
         end

@@ -30,6 +30,7 @@ void task_trace_run(struct loop *loop, struct task *task) {
 static enum trace_why why(const struct task *task) {
   switch (task->state) {
   case TASK_READY:
+  case TASK_RUNNING: // another task runs within its slice
     return TRACE_YIELDED;
   case TASK_DONE:
     return TRACE_DONE;

@@ -28,6 +28,7 @@ static _Thread_local struct {
   bool ended;
   uint64_t signed_at; // the record that says whose the ring is
   char name[32];
+  uint32_t order;
   struct {
     uint64_t key;
     uint64_t at;
@@ -135,7 +136,8 @@ static void sign(struct ring *ring, unsigned again) {
   uint32_t tid = (uint32_t)program_seat(program_seat_index)->tid;
   uint32_t pid = program_slot ? (uint32_t)program_process(program_slot)->pid : arena->root_pid;
   mine.signed_at = ring->head;
-  put(ring, stamp(), pack(TRACE_OWNER, 0, again, 0), (uint64_t)pid << 32 | tid, program_seat_index);
+  put(ring, stamp(), pack(TRACE_OWNER, 0, again, 0), (uint64_t)pid << 32 | tid,
+      (uint64_t)mine.order << 32 | program_seat_index);
   trace_name(TRACE_THREAD_NAME, 0, mine.name);
 }
 
@@ -235,8 +237,12 @@ void trace_start(uint32_t records) {
 // Turns it off; what was recorded stays until the next recording.
 void trace_stop(void) { atomic_store(&arena->trace.on, 0); }
 
-// The calling thread has sat down, and is called so.
-void trace_thread_begin(const char *name) { snprintf(mine.name, sizeof mine.name, "%s", name); }
+// The calling thread has sat down, and is called so. `order`: how many workers were started before
+// it.
+void trace_thread_begin(const char *name, uint32_t order) {
+  snprintf(mine.name, sizeof mine.name, "%s", name);
+  mine.order = order;
+}
 
 // The calling thread is about to give its seat up.
 void trace_thread_end(void) {

@@ -10,7 +10,8 @@
 
 // What a record says. Its `task` is the id of the task it is about, 0: none.
 enum trace_kind {
-  TRACE_OWNER = 1, // from here on the ring is this thread's: a = pid << 32 | tid, b = seat; extra
+  TRACE_OWNER = 1, // from here on the ring is this thread's: a = pid << 32 | tid, b = order << 32
+                   // | seat; extra
                    // 1: it was before, too
   TRACE_TEXT,      // 16 bytes of the name of what `task` numbers: flags enum trace_text, extra
                    // which 16
@@ -74,7 +75,7 @@ uint32_t trace_word(const char *text);
 
 void trace_start(uint32_t records);
 void trace_stop(void);
-void trace_thread_begin(const char *name);
+void trace_thread_begin(const char *name, uint32_t order);
 void trace_thread_end(void);
 void trace_after_fork(void);
 void trace_bury(uint32_t process, int status);

@@ -63,7 +63,7 @@ void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent) {
   program_seat_sit(seat);
   p->state = PROCESS_LIVE;
   prctl(PR_SET_NAME, p->name);
-  trace_thread_begin(p->name);
+  trace_thread_begin(p->name, p->order);
 }
 
 static void limit(int resource, uint64_t value) {

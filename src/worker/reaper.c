@@ -241,7 +241,7 @@ static void *reap_for_ever(void *argument) {
   (void)argument;
   program_seat_sit(seat);
   prctl(PR_SET_NAME, "heddle-reaper");
-  trace_thread_begin("reaper");
+  trace_thread_begin("reaper", 0);
   heed_bell();
   sem_post(&up);
   for (;;) {

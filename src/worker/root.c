@@ -141,7 +141,7 @@ void worker_init_root(void) {
   program_process(slot)->pid = getpid();
   program_process(slot)->state = PROCESS_LIVE;
   program_seat_sit(seat);
-  trace_thread_begin("main");
+  trace_thread_begin("main", 0);
   arena->root_seat = seat;
   arena->root_id = atomic_fetch_add(&arena->next_id, 1);
   worker_init_process();

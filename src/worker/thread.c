@@ -45,7 +45,7 @@ static struct worker *sit_down(void *argument, struct interp **interp) {
   free(argument);
   program_seat_sit(given.seat);
   prctl(PR_SET_NAME, given.worker->head.name);
-  trace_thread_begin(given.worker->head.name);
+  trace_thread_begin(given.worker->head.name, given.worker->order);
   *interp = given.interp;
   return given.worker;
 }
