@@ -122,7 +122,7 @@ describe("--timeline", function()
 
   it("draws code and scenarios", function()
     local code = helper.heddle { "--timeline", "-e", "require('heddle').sleep(0.02)" }
-    assert(code.out:find "main ~~~", code.all)
+    assert(code.out:find "main [^\n]*~~~", code.all)
     local scenario = helper.heddle { "run", "lanes", "--timeline" }
     assert.equal(0, scenario.code, scenario.all)
     assert(scenario.out:find "\nIsolate%-1 ", scenario.out)
@@ -131,7 +131,7 @@ describe("--timeline", function()
   it("draws what there was of a script that failed", function()
     local result = helper.heddle { "--timeline", "-e", "require('heddle').sleep(0.01) error 'no'" }
     assert.equal(1, result.code)
-    assert(result.out:find "main ~~~", result.all)
+    assert(result.out:find "main [^\n]*~~~", result.all)
   end)
 end)
 
