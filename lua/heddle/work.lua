@@ -24,5 +24,16 @@ work.sha3 = native.sha3
 ---@type fun(seconds: number, options?: heddle.work.Options)  raises [bad-argument], [bad-option]
 work.spin = native.spin
 
+--- Writes `bytes` bytes to a temporary file and reads them back; it has no name and is gone
+--- afterwards. The GIL is given up meanwhile.
+---@type fun(bytes: integer)  raises [bad-argument], and what the system says
+work.disk = native.disk
+
+--- Allocates `bytes` bytes of this interpreter's memory and writes to each page of them; they are
+--- given back when the result is collected.
+---@type fun(bytes: integer, options?: heddle.work.Options): userdata  raises [bad-argument],
+---  [bad-option], "not enough memory"
+work.memory = native.memory
+
 
 return work

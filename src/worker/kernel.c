@@ -122,8 +122,8 @@ int worker_kernel_sha3(int64_t rounds) {
   return 1;
 }
 
-/* CPU seconds this OS thread has used so far. */
-static double cpu_seconds(void) {
+/* Returns the CPU seconds that the calling OS thread has used so far. */
+double worker_kernel_cpu(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
@@ -131,17 +131,23 @@ static double cpu_seconds(void) {
 
 /* Computes until this OS thread has used the given CPU seconds more; 0 or less returns at once. */
 void worker_kernel_spin(double seconds) {
-  double end = cpu_seconds() + seconds;
-  while (cpu_seconds() < end)
+  double end = worker_kernel_cpu() + seconds;
+  while (worker_kernel_cpu() < end)
     for (volatile int i = 0; i < 500; i++)
       ;
+}
+
+/* Writes to each page of `size` bytes, so that they are really there. */
+void worker_kernel_touch(char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i += 4096)
+    *(volatile char *)(bytes + i) = (char)i;
 }
 
 /* Reads what the calling OS thread has used so far. */
 void worker_kernel_measure(worker_kernel_usage *usage) {
   struct rusage r;
   getrusage(RUSAGE_THREAD, &r);
-  usage->cpu = cpu_seconds();
+  usage->cpu = worker_kernel_cpu();
   usage->voluntary = r.ru_nvcsw;
   usage->involuntary = r.ru_nivcsw;
 }

@@ -20,6 +20,9 @@ const char *worker_kernel_open(void);
 int worker_kernel_sha3_512(const void *bytes, size_t length, unsigned char *digest);
 int worker_kernel_sha3(int64_t rounds);
 void worker_kernel_spin(double seconds);
+double worker_kernel_cpu(void);
+int worker_kernel_disk(int64_t bytes);
+void worker_kernel_touch(char *bytes, size_t size);
 void worker_kernel_measure(worker_kernel_usage *usage);
 
 #endif

@@ -59,20 +59,20 @@ static int wants_release(lua_State *L, int i, const char *function) {
   return release;
 }
 
-/* Reads argument 1 as the rounds to compute. */
-static lua_Integer check_rounds(lua_State *L) {
+/* Reads argument 1 as a whole number of what `name` says. */
+static lua_Integer check_whole(lua_State *L, const char *function, const char *name) {
   int ok = 0;
-  lua_Integer rounds = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &ok) : 0;
-  if (!ok || rounds < 0)
-    loop_misuse(L, "bad-argument", "work.sha3: rounds: a whole number >= 0 expected, got %s",
+  lua_Integer n = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &ok) : 0;
+  if (!ok || n < 0)
+    loop_misuse(L, "bad-argument", "%s: %s: a whole number >= 0 expected, got %s", function, name,
                 shown(L, 1));
-  return rounds;
+  return n;
 }
 
 /* sha3(rounds[, {release=}]): computes SHA3-512 of the empty string `rounds` times; with release
    the GIL is given up meanwhile. Raises [bad-argument], [bad-option], [no-crypto]. */
 static int work_sha3(lua_State *L) {
-  lua_Integer rounds = check_rounds(L);
+  lua_Integer rounds = check_whole(L, "work.sha3", "rounds");
   int release = wants_release(L, 2, "work.sha3");
   need_crypto(L, "work.sha3");
   if (release) loop_gil_release();
@@ -95,6 +95,36 @@ static int work_spin(lua_State *L) {
   return 0;
 }
 
+/* disk(bytes): writes so many bytes to a temporary file without a name and reads them back. The GIL
+   is given up meanwhile, as for every input and output.
+   Raises [bad-argument], and the system's message when the file can't be written. */
+static int work_disk(lua_State *L) {
+  lua_Integer bytes = check_whole(L, "work.disk", "bytes");
+  loop_gil_release();
+  int why = worker_kernel_disk(bytes);
+  loop_gil_acquire();
+  return why ? luaL_error(L, "work.disk: %s", strerror(why)) : 0;
+}
+
+/* memory(bytes[, {release=}]) -> a block of so many bytes of this interpreter's memory, each page
+   written to; it is given back when it is collected. With release the GIL is given up while they
+   are written. Raises [bad-argument], [bad-option], "not enough memory". */
+static int work_memory(lua_State *L) {
+  lua_Integer bytes = check_whole(L, "work.memory", "bytes");
+  int release = wants_release(L, 2, "work.memory");
+  char *block = lua_newuserdatauv(L, (size_t)bytes, 0);
+  if (release) loop_gil_release();
+  worker_kernel_touch(block, (size_t)bytes);
+  if (release) loop_gil_acquire();
+  return 1;
+}
+
+/* cpu() -> CPU seconds of the calling OS thread so far. */
+static int work_cpu(lua_State *L) {
+  lua_pushnumber(L, worker_kernel_cpu());
+  return 1;
+}
+
 /* usage() -> CPU seconds, voluntary and involuntary switches of the calling OS thread so far. */
 static int work_usage(lua_State *L) {
   worker_kernel_usage usage;
@@ -106,8 +136,8 @@ static int work_usage(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"sha3", work_sha3}, {"sha3_512", work_sha3_512}, {"spin", work_spin}, {"usage", work_usage},
-    {NULL, NULL},
+    {"cpu", work_cpu},           {"disk", work_disk}, {"memory", work_memory}, {"sha3", work_sha3},
+    {"sha3_512", work_sha3_512}, {"spin", work_spin}, {"usage", work_usage},   {NULL, NULL},
 };
 
 /* Opens heddle.native.work. */
