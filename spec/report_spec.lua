@@ -67,7 +67,7 @@ describe("heddle.report", function()
     local text = sample():text()
     assert.matches("^threads: 4 jobs, 2 workers, seed 42\n", text)
     assert.matches("2 done, 1 failed, 1 left\n", text)
-    assert.matches("4.00 s wall, 3.00 s CPU\n", text)
+    assert.matches("4.00 s wall, 3.00 s CPU, 0.5 jobs/s\n", text)
     assert.matches("speed%-up  0.75 %(the jobs' summed CPU seconds / wall%)\n", text)
     assert.matches("waited 2.00 s for it in all, 10 switches, 8 of them forced\n", text)
     assert.matches("\n  Thread%-1 +3 +75 %% +1.00 s\n", text)
@@ -105,46 +105,52 @@ describe("heddle.report", function()
     assert.equal(r:json() .. "\n", helper.slurp(stem .. ".json"))
     assert.is_true(r:write(stem .. ".txt"))
     assert.equal(r:text() .. "\n", helper.slurp(stem .. ".txt"))
-    for _, ending in ipairs { "", ".json", ".txt" } do os.remove(stem .. ending) end
-    helper.raises("report%.write: path: .* in %.json or %.txt expected, got x%.doc",
-      r.write, r, "x.doc")
+    assert.is_true(r:write(stem .. ".csv"))
+    assert.equal(r:csv() .. "\n", helper.slurp(stem .. ".csv"))
+    assert.is_true(r:write(stem .. ".md"))
+    assert.equal(r:markdown() .. "\n", helper.slurp(stem .. ".md"))
+    for _, ending in ipairs { "", ".json", ".txt", ".csv", ".md" } do os.remove(stem .. ending) end
+    helper.raises("report%.write: path: .* in %.csv, %.html, %.json, %.md or %.txt expected, "
+      .. "got x%.doc", r.write, r, "x.doc")
     local ok, message, code = r:write "/nonexistent/x.json"
     assert.is_nil(ok)
     assert.matches("No such file", message)
     assert.equal(2, code)
   end)
 
-  it("finds the best of several runs by the work done per second", function()
-    local slow, fast = sample(), sample { model = "isolates", wall = 2.0 }
-    fast.gil = nil
-    local best, answer, why = report.judge { slow, fast }
-    assert.equal("isolates", best)
-    assert.equal("isolates ran fastest: 2.00 times as fast as threads", answer)
-    assert.equal("threads spent 25 % of their time waiting for the GIL", why)
-    assert.matches("\n  isolates +2 +1 +1 +2.00 s", report.table { slow, fast })
+  it("writes CSV with raw samples, and units in the columns' names", function()
+    local lines = {}
+    for line in (sample():csv() .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
+    assert.equal("version,model,worker_count,round,seed,number,kind,size,worker,status,due_s,"
+      .. "queued_s,started_s,ended_s,attempts,cpu_s,error", lines[1])
+    assert.equal("1,threads,2,,42,0,even,1.0,Thread-1,done,0.0,,0.0,1.0,1,0.5,", lines[2])
+    assert.equal('1,threads,2,,42,2,even,3.0,Thread-1,failed,0.0,,3.0,4.0,1,0.5,"it broke',
+      lines[4])
+    assert.equal('in two lines"', lines[5])
+    assert.equal(6, #lines)
   end)
 
-  it("calls two runs of nearly the same pace level", function()
-    local _, answer = report.judge { sample(), sample { model = "isolates", wall = 3.96 } }
-    assert.equal("isolates ran fastest: level with threads", answer)
+  it("writes Markdown", function()
+    local text = sample():markdown()
+    assert.matches("^# threads: 4 jobs, 2 workers, seed 42\n", text)
+    assert.matches("\n| wall %(s%) | CPU %(s%) | jobs/s | speed%-up: [^\n]*|\n|%-%-%-|", text)
+    assert.matches("\n| run | 1.33 s | 1.00 s | 2.00 s | 2.00 s | 2.00 s |\n", text)
+    assert.matches("\n| even | 1 | 1 | 0 |", text)
+    assert.matches("\n%- job 2 failed: it broke$", text)
   end)
 
-  it("compares nothing when nothing was done", function()
-    local best, answer = report.judge { sample { jobs = { job(0, "left") } } }
-    assert.is_nil(best)
-    assert.matches("nothing to compare", answer)
-    best, answer = report.judge { sample(), sample { model = "isolates", interrupted = true } }
-    assert.equal("threads", best)
-    assert.equal("only threads came to the end", answer)
+  it("names its speed-up after what it compares with", function()
+    local r = sample { sequential_wall = 8.0 }
+    assert.equal(2.0, r:totals().speedup)
+    assert.matches("speed%-up  2.00 %(sequential wall / wall%)", r:text())
   end)
 
-  it("writes a comparison as JSON", function()
-    local text = report.comparison_json { sample(), sample { wall = 8.0 } }
-    local fields = require("cjson").decode(text)
-    assert.equal(2, #fields.runs)
-    assert.equal(1, fields.runs[2].round)
-    assert.equal("threads", fields.best)
-    assert.equal(42, fields.seed)
+  it("counts jobs that timed out or were skipped", function()
+    local jobs = { job(0, "timeout", 0.0, 1.0, 0.5), job(1, "skipped"), job(2, "running", 0.5) }
+    local t = sample({ jobs = jobs }):totals()
+    assert.same({ 0, 0, 1, 1, 1 }, { t.done, t.failed, t.left, t.timeout, t.skipped })
+    assert.matches("0 done, 0 failed, 1 left, 1 timed out, 1 skipped\n",
+      sample({ jobs = jobs }):text())
   end)
 end)
 

@@ -186,9 +186,9 @@ local function make_progress(label)
   return function(ledger)
     if now() - drawn < REDRAW then return end
     drawn = now()
-    local ended = ledger.done + ledger.failed
-    io.stderr:write(("\r\27[K%s [%s] %d/%d jobs, %.1f s"):format(
-      label, bar(ended, ledger.total), ended, ledger.total, drawn - ledger.t0))
+    local ended, total = ledger:counts().ended, ledger.plan.count
+    io.stderr:write(("\r\27[K%s [%s] %d/%d jobs, %.1f s"):format(label, bar(ended, total), ended,
+      total, drawn - ledger.t0))
   end
 end
 
@@ -243,7 +243,7 @@ end
 
 
 local function introduce(args, out, what)
-  local count = require("heddle.report").count
+  local count = require("heddle.report_text").count
   usage.write(out, ("heddle demo: %s, %s, %s, %g s, seed %d%s"):format(what,
     count(args.jobs, "job"), count(args.workers, "worker"), args.time, args.seed,
     args.drawn and " (drawn)" or ""))
@@ -273,12 +273,13 @@ end
 
 local function demo_all(args, out, file)
   introduce(args, out, "all four models")
-  local report = require "heddle.report"
   local runs = run_all(args)
-  local _, answer, why = report.judge(runs)
-  usage.write(out, report.table(runs) .. "\n" .. (why and "\n" .. why or ""))
-  usage.write(out, bold(args, answer))
-  write_json(file, file and report.comparison_json(runs))
+  local compared = require("heddle.comparison").new {
+    runs = runs, seed = args.seed, partial = runs[#runs].interrupted,
+  }
+  usage.write(out, compared:tables() .. "\n" .. (compared.reason and "\n" .. compared.reason or ""))
+  usage.write(out, bold(args, compared.answer))
+  write_json(file, file and compared:json())
   return runs[#runs].interrupted and INTERRUPTED or 0
 end
 

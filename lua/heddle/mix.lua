@@ -220,6 +220,17 @@ end
 ---@field retries? integer
 ---@field steps table[]  `{cpu=0.01, lock="db"}` and the like, in order
 
+--- The same mix with another number of jobs.
+---@param jobs? integer  nil: as many as it has
+---@return heddle.mix.Mix  raises [bad-mix] when its trace is too short for them
+function methods:resized(jobs)
+  if not jobs or jobs == self.count then return self end
+  local made = mix.new { jobs = jobs, kinds = self.kinds, arrivals = self.arrivals }
+  made.reference, made.name = self.reference, self.name
+  return made
+end
+
+
 --- Draws the jobs.
 ---@param seed integer  raises [bad-argument] when it is no whole number
 ---@return heddle.mix.Job[]

@@ -33,6 +33,7 @@ local WHOLE = { sha3 = true, disk = true, memory = true, http = true }
 ---@field steps heddle.mix_plan.Step[]
 ---@field timeout? number
 ---@field retries? integer
+---@field sized? boolean  whether the jobs' sizes stand in the first column of amounts
 
 ---@class heddle.mix_plan.Plan
 ---@field count integer  jobs
@@ -348,8 +349,9 @@ end
 ---@param number integer
 ---@return number
 function mix_plan.size(plan, number)
-  local seconds, first = nil, nil
-  for _, step in ipairs(mix_plan.kind(plan, number).steps) do
+  local seconds, first, kind = nil, nil, mix_plan.kind(plan, number)
+  if kind.sized then return plan.amounts[1][number + 1] end
+  for _, step in ipairs(kind.steps) do
     for _, op in ipairs(step.ops) do
       if op.scale then return plan.amounts[op.column][number + 1] end
       local x = mix_plan.amount(plan, number, op)

@@ -1,30 +1,36 @@
---- What a run of the service measured: totals, kinds of jobs, workers; as text and as JSON.
--- Times are seconds since the run's start. Speed-up is the jobs' summed CPU seconds over the wall
--- time, which is what one core would have needed at this run's pace.
--- Stands on: heddle.json.
+--- What a run of the service measured: totals, kinds of jobs, workers; as text, JSON, CSV,
+-- Markdown and HTML. Times are seconds since the run's start.
+-- Speed-up is the wall time of a sequential run of the same jobs over this run's wall time; where
+-- there was none, the jobs' summed CPU seconds over the wall time, which is what one core would
+-- have needed at this run's pace. The label says which.
+-- Stands on: heddle.percentiles, heddle.report_text, heddle.report_write.
 
-local json = require "heddle.json"
+local percentiles = require "heddle.percentiles"
+local report_text = require "heddle.report_text"
+local report_write = require "heddle.report_write"
 
 ---@class heddle.report
 local report = {}
 
-local SPEEDUP = "the jobs' summed CPU seconds / wall"
-local LEVEL = 1.02 -- two runs whose paces differ by less are level
-
----@class heddle.report.Spread
----@field mean number
----@field p50 number
----@field p90 number
----@field p99 number
----@field max number
-
 ---@class heddle.report.Report
+---@field model string
+---@field worker_count integer
+---@field seed integer
+---@field cores integer
+---@field jobs table[]  the jobs' records, in the order of their numbers
+---@field wall number  seconds to the last job's end
+---@field t0? number  heddle.now() at the start
+---@field startup? number  seconds until the last worker was ready
+---@field peak_memory? integer  bytes, of this process and the workers' own
+---@field interrupted? boolean  whether it was stopped by Ctrl-C
+---@field sequential_wall? number  of a sequential run of the same jobs
+---@field round? integer  of a comparison
 local methods = {}
 local meta = { __index = methods, __name = "heddle.report" }
 
 
 --- Makes a report of what a service wrote down.
----@param data table  model, worker_count, seed, cores, jobs, workers, wall, gil, interrupted
+---@param data table  model, worker_count, seed, cores, jobs, workers_seen, wall, gil, interrupted …
 ---@return heddle.report.Report
 function report.new(data)
   return setmetatable(data, meta)
@@ -43,77 +49,103 @@ local function ratio(a, b)
 end
 
 
---- The value that a share `p` of the sorted list does not exceed.
-local function percentile(sorted, p)
-  return sorted[math.max(1, math.ceil(p * #sorted))]
-end
-
-
-local function spread(list)
-  if #list == 0 then return nil end
-  table.sort(list)
-  local sum = 0
-  for _, x in ipairs(list) do sum = sum + x end
-  return {
-    mean = sum / #list, p50 = percentile(list, 0.5), p90 = percentile(list, 0.9),
-    p99 = percentile(list, 0.99), max = list[#list],
-  }
-end
-
-
---- The times of all jobs that ended: from `first` to `last`, two fields of a job.
-local function times(jobs, first, last)
-  local list = {}
-  for _, job in ipairs(jobs) do
-    if job.ended then list[#list + 1] = job[last] - job[first] end
-  end
-  return spread(list)
-end
-
-
---- Totals of a list of jobs that ran within `wall` seconds.
-local function sum_up(jobs, wall)
-  local t = { done = 0, failed = 0, left = 0, wall = wall, cpu = 0.0 }
-  for _, job in ipairs(jobs) do
-    t[job.status] = t[job.status] + 1
-    t.cpu = t.cpu + (job.cpu or 0.0)
-  end
-  t.throughput, t.speedup = ratio(t.done, wall), ratio(t.cpu, wall)
-  t.wait, t.run = times(jobs, "due", "started"), times(jobs, "started", "ended")
-  t.total = times(jobs, "due", "ended")
-  return t
+--- A job's figures, from a record.
+local function row_of_record(jobs, i)
+  local job = jobs[i]
+  return job.status, job.due, job.started, job.ended, job.cpu or 0.0, job.kind
 end
 
 
 ---@class heddle.report.Totals
 ---@field done integer
 ---@field failed integer
+---@field timeout integer
+---@field skipped integer
 ---@field left integer
 ---@field wall number
 ---@field cpu number  the jobs' summed CPU seconds
 ---@field throughput number  jobs done per second
 ---@field speedup number
----@field wait? heddle.report.Spread  from when a job was due until it began; nil when none ended
----@field run? heddle.report.Spread
----@field total? heddle.report.Spread
+---@field wait? heddle.percentiles.Spread  from when a job was due until it began; nil: none ended
+---@field run? heddle.percentiles.Spread  from when it began until it ended
+---@field total? heddle.percentiles.Spread  from when it was due until it ended
+
+local function new_sum()
+  return {
+    done = 0, failed = 0, timeout = 0, skipped = 0, left = 0, running = 0, cpu = 0.0,
+    wait = percentiles.new(), run = percentiles.new(), total = percentiles.new(),
+  }
+end
+
+
+local function take_in(sum, status, due, started, ended, cpu)
+  sum[status] = sum[status] + 1
+  sum.cpu = sum.cpu + cpu
+  if not ended then return end
+  sum.wait:add(started - due)
+  sum.run:add(ended - started)
+  sum.total:add(ended - due)
+end
+
+
+--- Goes through the jobs; `of(kind)` is the sum that a job of this kind goes into.
+local function go_through(jobs, of)
+  local row = jobs.row or row_of_record
+  for i = 1, #jobs do
+    local status, due, started, ended, cpu, kind = row(jobs, i)
+    take_in(of(kind), status, due, started, ended, cpu)
+  end
+end
+
+
+--- The sums of all jobs and of each kind, made once.
+local function sums(self)
+  if self.summed then return self.summed end
+  local kinds, number = {}, 0
+  go_through(self.jobs, function(kind)
+    if not kinds[kind] then kinds[kind], number = new_sum(), number + 1 end
+    return kinds[kind]
+  end)
+  local all = number == 1 and select(2, next(kinds)) or new_sum()
+  if number > 1 then go_through(self.jobs, function() return all end) end
+  self.summed = { all = all, kinds = kinds }
+  return self.summed
+end
+
+
+--- Turns a sum into a row of figures.
+local function figures(self, sum)
+  local t = {
+    done = sum.done, failed = sum.failed, timeout = sum.timeout, skipped = sum.skipped,
+    left = sum.left + sum.running, wall = self.wall, cpu = sum.cpu,
+  }
+  t.throughput = ratio(t.done, self.wall)
+  t.speedup = ratio(self.sequential_wall or t.cpu, self.wall)
+  t.wait, t.run, t.total = sum.wait:spread(), sum.run:spread(), sum.total:spread()
+  return t
+end
+
 
 --- The run in one row.
 ---@return heddle.report.Totals
 function methods:totals()
-  return sum_up(self.jobs, self.wall)
+  return figures(self, sums(self).all)
 end
 
 
 --- The same for each kind of job, by its name.
 ---@return table<string, heddle.report.Totals>
 function methods:kinds()
-  local lists, kinds = {}, {}
-  for _, job in ipairs(self.jobs) do
-    lists[job.kind] = lists[job.kind] or {}
-    table.insert(lists[job.kind], job)
-  end
-  for kind, jobs in pairs(lists) do kinds[kind] = sum_up(jobs, self.wall) end
+  local kinds = {}
+  for kind, sum in pairs(sums(self).kinds) do kinds[kind] = figures(self, sum) end
   return kinds
+end
+
+
+--- What the speed-up compares the wall time with.
+---@return string
+function methods:speedup_label()
+  return self.sequential_wall and "sequential wall / wall" or "the jobs' summed CPU seconds / wall"
 end
 
 
@@ -122,7 +154,7 @@ end
 ---@field jobs integer
 ---@field busy number  its jobs' CPU seconds as a share of the wall time
 ---@field gil_wait number  seconds
----@field lock_wait number  seconds
+---@field lock_wait number  seconds, for the locks that the mix names
 ---@field voluntary? integer  switches of its OS thread by waiting; nil for a coroutine
 ---@field involuntary? integer  switches of its OS thread by having had its share
 ---@field memory? integer  bytes of its Lua heap at the end
@@ -133,283 +165,129 @@ function methods:workers()
   local list = {}
   for i, worker in ipairs(self.workers_seen) do
     list[i] = {
-      name = worker.name, jobs = worker.jobs, busy = ratio(worker.cpu, self.wall),
-      gil_wait = worker.gil_wait or 0.0, lock_wait = 0.0, voluntary = worker.voluntary,
-      involuntary = worker.involuntary, memory = worker.memory,
+      name = worker.name, jobs = worker.jobs or 0, busy = ratio(worker.cpu or 0.0, self.wall),
+      gil_wait = worker.gil_wait or 0.0, lock_wait = worker.lock_wait or 0.0,
+      voluntary = worker.voluntary, involuntary = worker.involuntary, memory = worker.memory,
     }
   end
   return list
 end
 
 
---- How far the jobs got: the sum of the sizes of those that are done; their number where none has
---- a size.
-local function done_size(jobs)
-  local sum = 0.0
-  for _, job in ipairs(jobs) do
-    if job.status == "done" then sum = sum + (job.size or 1.0) end
+---@class heddle.report.Usage
+---@field cpu number  CPU seconds of the workers and of the service, all told
+---@field gil_wait number  seconds, of all workers together
+---@field gil_share number  of the workers' time that went into waiting for the GIL
+---@field lock_wait number
+---@field lock_share number
+---@field voluntary integer  switches of OS threads
+---@field involuntary integer
+
+--- What the run used as a whole.
+---@return heddle.report.Usage
+function methods:usage()
+  local own = self.own or { cpu = 0.0, voluntary = 0, involuntary = 0 }
+  local u = {
+    cpu = own.cpu, voluntary = own.voluntary, involuntary = own.involuntary, lock_wait = 0.0,
+    gil_wait = self.gil and self.gil.wait or 0.0,
+  }
+  for _, worker in ipairs(self.workers_seen) do
+    u.cpu = u.cpu + (worker.thread_cpu or 0.0)
+    u.lock_wait = u.lock_wait + (worker.lock_wait or 0.0)
+    u.voluntary = u.voluntary + (worker.voluntary or 0)
+    u.involuntary = u.involuntary + (worker.involuntary or 0)
   end
-  return sum
+  local time = self.wall * self.worker_count
+  u.gil_share, u.lock_share = math.min(ratio(u.gil_wait, time), 1.0), ratio(u.lock_wait, time)
+  return u
 end
 
 
---- Work done per second, in job sizes: what two runs of the same jobs are compared by, also when
---- one of them ran out of time.
+--- Calls `fn(due, started, ended)` for each job that has ended.
+---@param fn fun(due: number, started: number, ended: number)
+function methods:each_ended(fn)
+  local jobs = self.jobs
+  local row = jobs.row or row_of_record
+  for i = 1, #jobs do
+    local _, due, started, ended = row(jobs, i)
+    if ended then fn(due, started, ended) end
+  end
+end
+
+
+--- The time that all jobs together took from their beginnings to their ends.
+---@return number seconds
+function methods:busy_time()
+  return sums(self).all.run.sum
+end
+
+
+--- Work done per second, which two runs of the same jobs are compared by, also when one of them ran
+--- out of time: in job sizes, or in jobs where there are several kinds.
 ---@return number
 function methods:pace()
-  return ratio(done_size(self.jobs), self.wall)
-end
-
-
---- The share of the workers' time that went into waiting for the GIL.
----@return number
-function methods:gil_share()
-  return self.gil and ratio(self.gil.wait, self.wall * self.worker_count) or 0.0
-end
-
-
--- Text -------------------------------------------------------------------------------------------
-
-local function seconds(x)
-  return ("%.2f s"):format(x)
-end
-
-
-local function percent(x)
-  return ("%.0f %%"):format(100 * x)
-end
-
-
---- Lays rows of text out in columns; the first is flush left, the others right.
----@param rows string[][]
----@return string text  without a newline at the end
-function report.columns(rows)
-  local widths = {}
-  for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, utf8.len(cell)) end
-  end
-  local lines = {}
-  for n, row in ipairs(rows) do
-    local cells = {}
-    for i, cell in ipairs(row) do
-      local gap = (" "):rep(widths[i] - utf8.len(cell))
-      cells[i] = i == 1 and cell .. gap or gap .. cell
+  local kinds, done = sums(self).kinds, sums(self).all.done
+  if done < #self.jobs and next(kinds) and not next(kinds, next(kinds)) then
+    local all, well = 0.0, 0.0
+    for i = 1, #self.jobs do
+      local job = self.jobs[i]
+      all = all + (job.size or 0.0)
+      if job.status == "done" then well = well + (job.size or 0.0) end
     end
-    lines[n] = "  " .. table.concat(cells, "   ")
+    if all > 0 then return ratio(well / all * #self.jobs, self.wall) end
   end
-  return table.concat(lines, "\n")
+  return ratio(done, self.wall)
 end
 
 
---- A number of things in words: "1 job", "4 workers".
----@param n integer
----@param what string
----@return string
-function report.count(n, what)
-  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
-end
-
-
-local function headline(self)
-  return ("%s: %s, %s, seed %d%s"):format(self.model, report.count(#self.jobs, "job"),
-    report.count(self.worker_count, "worker"), self.seed,
-    self.interrupted and " (interrupted)" or "")
-end
-
-
-local function gil_line(gil)
-  return ("waited %s for it in all, %d switches, %d of them forced"):format(
-    seconds(gil.wait), gil.switches, gil.forced)
-end
-
-
---- The totals; an interrupted run has no speed-up, since the CPU seconds of the jobs that were in
---- hand are not known.
-local function totals_text(self)
-  local t = self:totals()
-  local lines = {
-    ("  jobs      %d done, %d failed, %d left"):format(t.done, t.failed, t.left),
-    ("  time      %s wall, %s CPU%s"):format(seconds(t.wall), seconds(t.cpu),
-      self.interrupted and " in the jobs that ended" or ""),
-  }
-  if not self.interrupted then
-    lines[#lines + 1] = ("  speed-up  %.2f (%s)"):format(t.speedup, SPEEDUP)
-  end
-  if self.gil then lines[#lines + 1] = "  GIL       " .. gil_line(self.gil) end
-  return table.concat(lines, "\n")
-end
-
-
-local function workers_text(self)
-  local rows = { { "worker", "jobs", "busy", self.gil and "GIL wait" } }
-  for _, w in ipairs(self:workers()) do
-    local wait = self.gil and seconds(w.gil_wait)
-    rows[#rows + 1] = { w.name, tostring(w.jobs), percent(w.busy), wait }
-  end
-  return report.columns(rows)
-end
-
-
---- What failed, a line each, the first few of them.
-local function errors_text(self)
-  local lines = {}
-  for _, job in ipairs(self.jobs) do
-    if job.error and #lines < 10 then
-      lines[#lines + 1] = ("  job %d failed: %s"):format(job.number, job.error:match("^[^\n]*"))
-    end
-  end
-  for _, worker in ipairs(self.workers_seen) do
-    if worker.error then
-      lines[#lines + 1] = ("  %s failed: %s"):format(worker.name, worker.error)
-    end
-  end
-  return lines
-end
-
+-- Forms ------------------------------------------------------------------------------------------
 
 --- The report for people.
 ---@return string text  lines without a newline at the end
 function methods:text()
-  local parts = { headline(self), totals_text(self), "", workers_text(self) }
-  local errors = errors_text(self)
-  if #errors > 0 then parts[#parts + 1] = "\n" .. table.concat(errors, "\n") end
-  return table.concat(parts, "\n")
+  return report_text.text(self)
 end
 
 
-local HEADS = { "model", "done", "failed", "left", "wall", "CPU", "speed-up", "jobs/s", "GIL wait" }
-
-local function row(run)
-  local t = run:totals()
-  return {
-    run.model, tostring(t.done), tostring(t.failed), tostring(t.left), seconds(t.wall),
-    seconds(t.cpu), run.interrupted and "-" or ("%.2f"):format(t.speedup),
-    ("%.2f"):format(t.throughput),
-    run.gil and seconds(run.gil.wait) or "-",
-  }
-end
-
-
---- Several runs of the same jobs side by side, a row each.
----@param runs heddle.report.Report[]
----@return string text
-function report.table(runs)
-  local rows = { HEADS }
-  for _, run in ipairs(runs) do rows[#rows + 1] = row(run) end
-  return report.columns(rows) .. "\n  speed-up: " .. SPEEDUP
-end
-
-
---- The runs that came to their end, fastest first.
-local function ranked(runs)
-  local list = {}
-  for _, run in ipairs(runs) do
-    if not run.interrupted then list[#list + 1] = run end
-  end
-  table.sort(list, function(a, b) return a:pace() > b:pace() end)
-  return list
-end
-
-
-local function reason(runs)
-  for _, run in ipairs(runs) do
-    if run.gil then
-      return ("threads spent %s of their time waiting for the GIL"):format(percent(run:gil_share()))
-    end
-  end
-end
-
-
-local function compared(best, other)
-  if other:pace() == 0 then return other.model .. " got nothing done" end
-  local times_faster = best:pace() / other:pace()
-  if times_faster < LEVEL then return "level with " .. other.model end
-  return ("%.2f times as fast as %s"):format(times_faster, other.model)
-end
-
-
---- Which of several runs of the same jobs was best, by how much, and why.
----@param runs heddle.report.Report[]
----@return string? best  the model's name; nil when nothing was done
----@return string answer  one line
----@return string? why
-function report.judge(runs)
-  local list = ranked(runs)
-  local best = list[1]
-  if not best then return nil, "no model came to its end: there is nothing to compare" end
-  if best:pace() == 0 then return nil, "no job was done: there is nothing to compare" end
-  if #list == 1 then return best.model, ("only %s came to the end"):format(best.model) end
-  local parts = {}
-  for i = 2, #list do parts[i - 1] = compared(best, list[i]) end
-  local answer = ("%s ran fastest: %s"):format(best.model, table.concat(parts, ", "))
-  return best.model, answer, reason(runs)
-end
-
-
--- JSON and files ---------------------------------------------------------------------------------
-
-local function job_fields(job)
-  return {
-    number = job.number, kind = job.kind, size = job.size, worker = job.worker,
-    status = job.status, due = job.due, queued = job.queued, started = job.started,
-    ended = job.ended, attempts = job.attempts, error = job.error,
-  }
-end
-
-
---- The report as plain tables, in the layout of its JSON form.
----@return table
-function methods:fields()
-  local jobs = {}
-  for i, job in ipairs(self.jobs) do jobs[i] = job_fields(job) end
-  return {
-    version = 1, model = self.model, worker_count = self.worker_count, seed = self.seed,
-    cores = self.cores, jobs = json.list(jobs), totals = self:totals(), kinds = self:kinds(),
-    workers = json.list(self:workers()), interrupted = self.interrupted or nil,
-  }
-end
-
-
---- The report as JSON.
+--- The report as JSON: API.md's fields, with raw samples.
 ---@return string text
 function methods:json()
-  return json.encode(self:fields())
+  return report_write.whole(report_write.json, self)
 end
 
 
---- Several runs of the same jobs as JSON.
----@param runs heddle.report.Report[]
+--- The raw samples as CSV, a line for each job, the units in the names of the columns.
 ---@return string text
-function report.comparison_json(runs)
-  local best, _, why = report.judge(runs)
-  local list = {}
-  for i, run in ipairs(runs) do
-    list[i] = run:fields()
-    list[i].round = 1
-  end
-  return json.encode {
-    version = 1, seed = runs[1] and runs[1].seed, runs = json.list(list), best = best, reason = why,
-  }
+function methods:csv()
+  return report_write.whole(report_write.csv, { self })
 end
 
 
---- Writes the report to a file; the path's ending chooses the form: .json or .txt.
+--- The report as tables in Markdown.
+---@return string text
+function methods:markdown()
+  return report_text.markdown(self)
+end
+
+
+--- Writes the report to a file; the path's ending chooses the form: .json, .csv, .md, .txt, .html.
 ---@param path string
 ---@return true|nil ok  nil, message, code when the file can't be written; raises [bad-argument]
 ---@return string? message
 ---@return integer? code
 function methods:write(path)
-  local ending = type(path) == "string" and path:match("%.(%w+)$")
-  if ending ~= "json" and ending ~= "txt" then
-    error(("report.write: path: a name ending in .json or .txt expected, got %s [bad-argument]")
-      :format(tostring(path)), 2)
-  end
-  local file, message, code = io.open(path, "w")
-  if not file then return nil, message, code end
-  local ok, why, number = file:write(ending == "json" and self:json() or self:text(), "\n")
-  file:close()
-  if not ok then return nil, why, number end
-  return true
+  local ok, message, code = report_write.to_path(path, {
+    json = function(emit) report_write.json(self, emit) end,
+    csv = function(emit) report_write.csv({ self }, emit) end,
+    md = function(emit) emit(self:markdown() .. "\n") end,
+    txt = function(emit) emit(self:text() .. "\n") end,
+    html = function(emit)
+      local trace = require "heddle.trace"
+      local timeline = self.t0 and trace.collect(self.t0, self.t0 + self.wall)
+      emit(require("heddle.report_html").render(self, { timeline }))
+    end,
+  })
+  return ok, message, code
 end
 
 

@@ -1,53 +1,104 @@
---- What one run of the service writes down: a record per job, an entry per worker, the counts.
--- Only the task that runs the service writes here, from the events that its workers send.
--- Stands on: nothing.
+--- What one run of the service writes down: a row per job, an entry per worker.
+-- The rows are columns of shared numbers, written by the worker that has the job; they outlive it.
+-- The entries are written by the task that runs the service, from the events its workers send.
+-- Stands on: heddle.mix_plan, heddle.shared.
+
+local mix_plan = require "heddle.mix_plan"
+local shared = require "heddle.shared"
 
 local service_ledger = {}
 
+--- A job's state: its status in the lowest four bits, then 20 bits of attempts, then its worker.
+local STATUSES = { [0] = "left", "running", "done", "failed", "timeout", "skipped" }
+local CODES = {}
+for code, name in pairs(STATUSES) do CODES[name] = code end
+
+local TALLY = 8 -- places per worker in the column of counts: one line of cache
+
+---@class heddle.service_ledger.Rows
+---@field state table  columns; a job's place is its number + 1
+---@field started table
+---@field ended table
+---@field cpu table
+---@field queued? table  where jobs don't all begin in the queue
+---@field tally table  column: how many jobs each worker has ended, by status
+---@field hands table  column: the item of the queue each worker has in hand, + 1; 0: none
+
 ---@class heddle.service_ledger.Ledger
----@field records table[]  a job's record stands at its number + 1
+---@field plan heddle.mix_plan.Plan
+---@field rows heddle.service_ledger.Rows
 ---@field workers table[]
----@field total integer  jobs
----@field done integer
----@field failed integer
+---@field errors table<integer, string>  by job number
 ---@field gone integer  workers that have ended
 ---@field t0 number  when the run began; set by the service
----@field wall number  seconds from then to the last job's end
 ---@field stopped? string  why the workers are being stopped where they are; set by the service
 local methods = {}
 local meta = { __index = methods, __name = "heddle.service_ledger" }
 
 
-local function new_record(job)
-  return {
-    number = job.number, kind = job.kind, size = job.size, status = "left", attempts = 0, due = 0.0,
-  }
-end
-
-
 --- Makes a ledger in which no job has begun.
----@param jobs table[]
+---@param plan heddle.mix_plan.Plan
+---@param workers integer  at most so many, with those that take a dead one's place
 ---@return heddle.service_ledger.Ledger
-function service_ledger.new(jobs)
-  local records = {}
-  for i, job in ipairs(jobs) do records[i] = new_record(job) end
-  return setmetatable({
-    records = records, workers = {}, total = #jobs, done = 0, failed = 0, gone = 0, wall = 0.0,
-  }, meta)
+function service_ledger.new(plan, workers)
+  local rows = {
+    state = shared.array("int", plan.count), started = shared.array("float", plan.count),
+    ended = shared.array("float", plan.count), cpu = shared.array("float", plan.count),
+    tally = shared.array("int", workers * TALLY), hands = shared.array("int", workers),
+  }
+  if plan.at or plan.before then rows.queued = shared.array("float", plan.count) end
+  return setmetatable({ plan = plan, rows = rows, workers = {}, errors = {}, gone = 0 }, meta)
 end
 
+
+-- Rows, written in the workers -------------------------------------------------------------------
+
+--- A job begins.
+---@param rows heddle.service_ledger.Rows
+---@param number integer  the job
+---@param worker integer
+---@param at number  seconds from the start
+function service_ledger.begin(rows, number, worker, at)
+  rows.started[number + 1] = at
+  rows.state[number + 1] = worker << 24 | 1 << 4 | CODES.running
+end
+
+
+--- A job has ended, or will never begin ("skipped").
+---@param rows heddle.service_ledger.Rows
+---@param number integer
+---@param worker integer
+---@param status string
+---@param attempts integer
+---@param at number  seconds from the start
+---@param cpu number
+function service_ledger.finish(rows, number, worker, status, attempts, at, cpu)
+  rows.ended[number + 1] = at
+  if cpu > 0 then rows.cpu[number + 1] = cpu end
+  rows.state[number + 1] = worker << 24 | attempts << 4 | CODES[status]
+  local place = (worker - 1) * TALLY + CODES[status]
+  rows.tally[place] = rows.tally[place] + 1
+end
+
+
+---@param rows heddle.service_ledger.Rows
+---@param number integer
+---@return string status
+function service_ledger.status(rows, number)
+  return STATUSES[rows.state[number + 1] & 15]
+end
+
+
+-- Workers, written by the task that runs the service ---------------------------------------------
 
 --- Enters a worker.
 ---@param name string
 ---@param handle table
+---@return table worker
 function methods:add_worker(name, handle)
-  self.workers[#self.workers + 1] = { name = name, handle = handle, jobs = 0, cpu = 0.0 }
-end
-
-
-local function count(self, record, status)
-  record.status = status
-  self[status] = self[status] + 1
+  local worker = { name = name, handle = handle, number = #self.workers + 1 }
+  self.workers[worker.number] = worker
+  return worker
 end
 
 
@@ -58,59 +109,67 @@ local function reason(worker)
 end
 
 
---- A worker is gone: what it had in hand has failed, for the reason it ended for.
-local function note_gone(self, worker)
+--- The job that a worker had begun and not ended.
+local function in_hand(self, worker)
+  for i = 1, self.plan.count do
+    local state = self.rows.state[i]
+    if state & 15 == CODES.running and state >> 24 == worker.number then return i - 1 end
+  end
+end
+
+
+--- A worker is gone: what it was at has failed, for the reason it ended for.
+---@param worker table
+function methods:lose(worker)
   self.gone = self.gone + 1
   worker.gone = true
-  local why, record = reason(worker), worker.current
-  if not record then
-    worker.error = not self.stopped and why or nil
-    return
-  end
-  record.error = self.stopped or why or "its worker ended"
-  count(self, record, "failed")
-  worker.current = nil
-end
-
-
-local function note_started(self, worker, event)
-  local record = self.records[event.job + 1]
-  record.worker, record.started = worker.name, event.started - self.t0
-  record.attempts, record.queued = 1, 0.0
-  worker.current = record
-end
-
-
-local function note_ended(self, worker, event)
-  local record = self.records[event.job + 1]
-  record.ended, record.cpu = event.ended - self.t0, event.cpu
-  record.error = event.error and self.stopped or event.error
-  count(self, record, event.error and "failed" or "done")
-  worker.jobs, worker.cpu = worker.jobs + 1, worker.cpu + event.cpu
-  worker.current = nil
-  self.wall = math.max(self.wall, record.ended)
-end
-
-
-local function note_usage(worker, event)
-  worker.gil_wait, worker.memory = event.gil_wait, event.memory
-  worker.voluntary, worker.involuntary = event.voluntary, event.involuntary
+  if worker.finished then return end
+  local why, number = reason(worker), in_hand(self, worker)
+  worker.error = not self.stopped and not number and (why or "it ended early") or nil
+  if not number then return end
+  local attempts = self.rows.state[number + 1] >> 4 & 0xfffff
+  service_ledger.finish(self.rows, number, worker.number, "failed", attempts, self:now(), 0.0)
+  self.errors[number] = self.stopped or why or "its worker ended"
+  worker.lost = number
 end
 
 
 --- Writes one event down.
 ---@param event table  one of those that heddle.service_worker tells, or `{gone=number}`
 function methods:note(event)
-  local worker = self.workers[event.gone or event.finished or event.worker]
   if event.gone then
-    note_gone(self, worker)
+    self:lose(self.workers[event.gone])
+  elseif event.failed then
+    self.errors[event.failed] = event.cancelled and self.stopped or event.error
+  elseif event.ready then
+    self.workers[event.ready].ready = event.at - self.t0
   elseif event.finished then
-    note_usage(worker, event)
-  elseif event.started then
-    note_started(self, worker, event)
-  else
-    note_ended(self, worker, event)
+    local worker = self.workers[event.finished]
+    for key, value in pairs(event) do worker[key] = value end
   end
+end
+
+
+-- Reading ----------------------------------------------------------------------------------------
+
+--- Seconds since the run began.
+---@return number
+function methods:now()
+  return require("heddle").now() - self.t0
+end
+
+
+--- How many jobs have ended so far with each status; `ended` is their sum.
+---@return table<string, integer>
+function methods:counts()
+  local counts = { ended = 0 }
+  for code = CODES.done, #STATUSES do
+    local sum = 0
+    for w = 0, #self.workers - 1 do sum = sum + self.rows.tally[w * TALLY + code] end
+    counts[STATUSES[code]] = sum
+    counts.ended = counts.ended + sum
+  end
+  return counts
 end
 
 
@@ -118,6 +177,87 @@ end
 ---@return boolean
 function methods:is_over()
   return self.gone == #self.workers
+end
+
+
+--- Seconds from the start to the last job's end.
+---@return number
+function methods:wall()
+  local last, ended = 0.0, self.rows.ended
+  for i = 1, self.plan.count do
+    local at = ended[i]
+    if at > last then last = at end
+  end
+  return last
+end
+
+
+-- Records ----------------------------------------------------------------------------------------
+
+---@class heddle.service_ledger.Records  a list of the jobs' records, each made when it is asked for
+local Records = { __name = "heddle.service_ledger.records" }
+
+
+--- When a job was due: when it arrived, or what it comes after had ended.
+local function due(ledger, i)
+  local plan = ledger.plan
+  local at = plan.at and plan.at[i] or 0.0
+  local before = plan.before and plan.before[i] or 0
+  return before > 0 and math.max(at, ledger.rows.ended[before]) or at
+end
+
+
+--- A job's figures without a table around them.
+---@param i integer  its place
+---@return string status
+---@return number due
+---@return number? started  nil when it never began
+---@return number? ended
+---@return number cpu
+---@return string kind
+local function row(self, i)
+  local ledger = rawget(self, "ledger")
+  local rows = ledger.rows
+  local status = STATUSES[rows.state[i] & 15]
+  local began = status ~= "left" and status ~= "skipped"
+  return status, due(ledger, i), began and rows.started[i] or nil,
+    began and status ~= "running" and rows.ended[i] or nil, rows.cpu[i],
+    mix_plan.kind(ledger.plan, i - 1).name
+end
+
+
+local function record(self, i)
+  local ledger = rawget(self, "ledger")
+  local rows, number = ledger.rows, i - 1
+  local status, due_at, started, ended, used, kind = row(self, i)
+  local worker = ledger.workers[rows.state[i] >> 24]
+  local queued = rows.queued and rows.queued[i] or 0.0
+  if status == "left" and queued == 0.0 and due_at > 0.0 then queued = nil end
+  return {
+    number = number, kind = kind, size = mix_plan.size(ledger.plan, number), status = status,
+    worker = started and worker and worker.name or nil, due = due_at, queued = queued,
+    started = started, ended = ended, cpu = started and used or nil,
+    attempts = started and rows.state[i] >> 4 & 0xfffff or 0, error = ledger.errors[number],
+  }
+end
+
+
+function Records:__index(key)
+  if key == "row" then return row end
+  if math.type(key) ~= "integer" or key < 1 or key > #self then return nil end
+  return record(self, key)
+end
+
+
+function Records:__len()
+  return rawget(self, "ledger").plan.count
+end
+
+
+--- The jobs' records.
+---@return heddle.service_ledger.Records
+function methods:records()
+  return setmetatable({ ledger = self }, Records)
 end
 
 

@@ -1,0 +1,298 @@
+--- Several runs of the same jobs side by side: under each model and number of workers, in one round
+-- or more. Says which was best, by how much, and why, as far as the measurements tell.
+-- Stands on: heddle.comparison_judge, heddle.percentiles, heddle.report_text, heddle.report_write.
+
+local comparison_judge = require "heddle.comparison_judge"
+local percentiles = require "heddle.percentiles"
+local report_text = require "heddle.report_text"
+local report_write = require "heddle.report_write"
+
+---@class heddle.comparison
+local comparison = {}
+
+---@class heddle.comparison.Comparison
+---@field version integer
+---@field seed integer
+---@field runs heddle.report.Report[]  with `round`
+---@field groups heddle.comparison.Group[]
+---@field best? string  a model's name; nil when there is nothing to compare
+---@field best_workers? integer
+---@field answer string  which was best and by how much, one line
+---@field reason? string  why, read from the measurements
+---@field partial? boolean  whether it was interrupted
+local methods = {}
+local meta = { __index = methods, __name = "heddle.comparison" }
+
+
+-- Groups -----------------------------------------------------------------------------------------
+
+---@class heddle.comparison.Group  the runs of one model with one number of workers
+---@field model string
+---@field workers integer
+---@field label string  "isolates x2"
+---@field runs heddle.report.Report[]
+
+local function mean(list)
+  local sum = 0.0
+  for _, x in ipairs(list) do sum = sum + x end
+  return #list > 0 and sum / #list or 0.0
+end
+
+
+--- The mean of a list and its standard deviation, nil where one sample says nothing of it.
+---@param list number[]
+---@return number mean
+---@return number? deviation
+function comparison.mean(list)
+  local m, squares = mean(list), 0.0
+  for _, x in ipairs(list) do squares = squares + (x - m) ^ 2 end
+  return m, #list > 1 and math.sqrt(squares / (#list - 1)) or nil
+end
+
+
+local function label(run)
+  if run.model == "sequential" then return run.model end
+  return ("%s x%d"):format(run.model, run.worker_count)
+end
+
+
+--- Sorts the runs that came to their end into groups, in the order of their first runs.
+local function group(runs)
+  local groups, by_label = {}, {}
+  for _, run in ipairs(runs) do
+    local name = label(run)
+    if not run.interrupted then
+      if not by_label[name] then
+        by_label[name] = {
+          model = run.model, workers = run.worker_count, label = name, runs = {},
+        }
+        groups[#groups + 1] = by_label[name]
+      end
+      table.insert(by_label[name].runs, run)
+    end
+  end
+  return groups, by_label.sequential
+end
+
+
+--- Says to each run how long the sequential one of its round took, where all of both's jobs ended.
+local function set_sequential(runs, sequential)
+  local walls = {}
+  for _, run in ipairs(sequential and sequential.runs or {}) do walls[run.round or 1] = run.wall end
+  for _, run in ipairs(runs) do run.sequential_wall = walls[run.round or 1] end
+end
+
+
+--- Compares runs of the same jobs.
+---@param data {runs: heddle.report.Report[], seed: integer, mix: string?, partial: boolean?}
+---@return heddle.comparison.Comparison
+function comparison.new(data)
+  local self = setmetatable({
+    version = 1, runs = data.runs, seed = data.seed, mix = data.mix, partial = data.partial,
+    cores = data.runs[1] and data.runs[1].cores,
+  }, meta)
+  local sequential
+  self.groups, sequential = group(data.runs)
+  local all_done = true
+  for _, run in ipairs(data.runs) do
+    all_done = all_done and not run.interrupted and run:totals().left == 0
+  end
+  if all_done or data.partial then set_sequential(data.runs, sequential) end
+  local best
+  best, self.answer, self.reason = comparison_judge.judge(self.groups)
+  if best then self.best, self.best_workers = best.model, best.workers end
+  return self
+end
+
+
+function meta:__tostring()
+  return self:text()
+end
+
+
+-- Figures ----------------------------------------------------------------------------------------
+
+--- A figure of each run of a group.
+local function of_each(g, fn)
+  local list = {}
+  for i, run in ipairs(g.runs) do list[i] = fn(run) end
+  return list
+end
+
+
+local function with_spread(list, format)
+  local m, deviation = comparison.mean(list)
+  local text = format:format(m)
+  return deviation and text .. " ± " .. format:format(deviation) or text
+end
+
+
+local function times(list)
+  local m, deviation = comparison.mean(list)
+  local unit, factor = "s", 1
+  if m < 0.0995 then unit, factor = "ms", 1e3 end
+  if not deviation then return ("%.4g %s"):format(m * factor, unit) end
+  return ("%.4g ± %.2g %s"):format(m * factor, deviation * factor, unit)
+end
+
+
+local HEADS = {
+  "model", "wall", "speed-up", "jobs/s", "CPU", "GIL wait", "lock wait", "switches", "forced",
+  "start-up", "memory", "failed", "left",
+}
+
+--- One group in one row; what does not apply is "-".
+local function row(g)
+  local totals, usage = of_each(g, function(r) return r:totals() end), {}
+  local use = of_each(g, function(r) return r:usage() end)
+  local function field(list, key)
+    for i, t in ipairs(list) do usage[i] = t[key] end
+    return usage
+  end
+  local failed, left = 0, 0
+  for _, t in ipairs(totals) do
+    failed, left = failed + t.failed + t.timeout + t.skipped, left + t.left
+  end
+  return {
+    g.label, times(field(totals, "wall")), with_spread(field(totals, "speedup"), "%.2f"),
+    ("%.4g"):format(mean(field(totals, "throughput"))),
+    report_text.seconds(mean(field(use, "cpu"))),
+    g.model == "threads" and report_text.percent(mean(field(use, "gil_share"))) or "-",
+    report_text.percent(mean(field(use, "lock_share"))),
+    ("%.0f"):format(mean(field(use, "voluntary"))),
+    ("%.0f"):format(mean(field(use, "involuntary"))),
+    report_text.seconds(mean(of_each(g, function(r) return r.startup or 0.0 end))),
+    report_text.bytes(mean(of_each(g, function(r) return r.peak_memory or 0 end))),
+    tostring(failed), tostring(left),
+  }
+end
+
+
+--- The times of all runs of a group together.
+local function spreads(g)
+  local wait, run, total = percentiles.new(), percentiles.new(), percentiles.new()
+  for _, r in ipairs(g.runs) do
+    r:each_ended(function(due, started, ended)
+      wait:add(started - due)
+      run:add(ended - started)
+      total:add(ended - due)
+    end)
+  end
+  return wait:spread(), run:spread(), total:spread()
+end
+
+
+local PARTS = { "p50", "p90", "p99", "max" }
+
+local function times_row(g)
+  local cells = { g.label }
+  for _, spread in ipairs { spreads(g) } do
+    for _, part in ipairs(PARTS) do cells[#cells + 1] = report_text.seconds(spread[part]) end
+  end
+  return #cells > 1 and cells or nil
+end
+
+
+local function rows_of(self)
+  local rows, heads = { HEADS }, { "model" }
+  for _, name in ipairs { "wait", "run", "total" } do
+    for _, part in ipairs(PARTS) do heads[#heads + 1] = name .. " " .. part end
+  end
+  local time_rows = { heads }
+  for _, g in ipairs(self.groups) do
+    rows[#rows + 1] = row(g)
+    time_rows[#time_rows + 1] = times_row(g)
+  end
+  return rows, time_rows
+end
+
+
+-- Forms ------------------------------------------------------------------------------------------
+
+local function headline(self)
+  local first = self.runs[1]
+  local rounds = 0
+  for _, g in ipairs(self.groups) do rounds = math.max(rounds, #g.runs) end
+  return ("%s%s, seed %d, %s, %s%s"):format(self.mix and self.mix .. ": " or "",
+    report_text.count(first and #first.jobs or 0, "job"), self.seed,
+    report_text.count(rounds, "round"), report_text.count(self.cores or 0, "core"),
+    self.partial and " (partial: interrupted)" or "")
+end
+
+
+local function label_line(self)
+  local first = self.groups[1] and self.groups[1].runs[1]
+  return "speed-up: " .. (first and first:speedup_label() or "-")
+    .. "; wait, run and total count from when a job was due"
+end
+
+
+--- The comparison without its last line, the answer.
+---@return string
+function methods:tables()
+  local rows, time_rows = rows_of(self)
+  return table.concat({
+    headline(self), "", report_text.columns(rows), "", report_text.columns(time_rows),
+    "  " .. label_line(self),
+  }, "\n")
+end
+
+
+--- The comparison for people; the last line is the answer.
+---@return string
+function methods:text()
+  return self:tables() .. "\n\n" .. self:last_line()
+end
+
+
+--- Which was best, by how much and why, in one line.
+---@return string
+function methods:last_line()
+  return self.answer .. (self.reason and ": " .. self.reason or "")
+end
+
+
+--- The comparison as JSON: API.md's fields, with raw samples.
+---@return string
+function methods:json()
+  return report_write.whole(report_write.comparison, self)
+end
+
+
+--- The raw samples as CSV, a line for each job of each run.
+---@return string
+function methods:csv()
+  return report_write.whole(report_write.csv, self.runs)
+end
+
+
+--- The comparison as tables in Markdown.
+---@return string
+function methods:markdown()
+  local rows, time_rows = rows_of(self)
+  return table.concat({
+    "# " .. headline(self), "", "heddle comparison, version 1; " .. label_line(self) .. ".", "",
+    report_text.markdown_table(rows), "", report_text.markdown_table(time_rows), "",
+    "**" .. self:last_line() .. "**",
+  }, "\n")
+end
+
+
+--- Writes the comparison to a file; the path's ending chooses the form, as for a report.
+---@param path string
+---@return true|nil ok  nil, message, code when it can't be written; raises [bad-argument]
+---@return string? message
+---@return integer? code
+function methods:write(path)
+  local ok, message, code = report_write.to_path(path, {
+    json = function(emit) report_write.comparison(self, emit) end,
+    csv = function(emit) report_write.csv(self.runs, emit) end,
+    md = function(emit) emit(self:markdown() .. "\n") end,
+    txt = function(emit) emit(self:text() .. "\n") end,
+    html = function(emit) emit(require("heddle.report_html").render(self, {})) end,
+  })
+  return ok, message, code
+end
+
+
+return comparison
