@@ -31,6 +31,18 @@ describe("scenarios of claims:", function()
     for _, lane in ipairs { numbers(r.out, "worker (%d) [.#]+\n") } do assert.is_true(lane <= 2) end
   end)
 
+  scenario("gil_picture", { env = { LC_ALL = "C" } }, function(r)
+    for i = 1, 3 do
+      local thread = r.out:match(("threads %d +([^\n]+)\n"):format(i))
+      assert.matches("#", thread) -- it ran,
+      assert.matches(":", thread) -- and waited for the lock in between
+      local isolate = r.out:match(("isolates %d +([^\n]+)\n"):format(i))
+      assert.matches("#", isolate)
+      assert.not_matches(":", isolate)
+    end
+    assert.is_true(numbers(r.out, "the lock was taken away (%d+) times\n") >= 2)
+  end)
+
   scenario("gil_thrashing", function(r)
     local forced = {}
     for n in r.out:gmatch " s +(%d+)\n" do forced[#forced + 1] = tonumber(n) end

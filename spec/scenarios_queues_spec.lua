@@ -9,6 +9,17 @@ describe("scenarios of queues:", function()
     assert.equal("put item: [Hello]\nget item: [Hello]\nFinish.\n", r.out)
   end)
 
+  scenario("duplex_pipe", function(r)
+    assert.equal("Task2: send item: [Hello]\nTask1: recv item: [Hello]\nTask1: send item: [Hi]\n"
+      .. "Task2: recv item: [Hi]\nFinish.\n", r.out)
+  end)
+
+  scenario("queue_orders", function(r)
+    assert.equal("queue.new:      mail, alarm, backup, phone\n"
+      .. "queue.lifo:     phone, backup, alarm, mail\n"
+      .. "queue.priority: alarm, phone, mail, backup\n", r.out)
+  end)
+
   scenario("put_and_got", function(r)
     for _, who in ipairs { "A", "B", "C" } do
       local last = 0

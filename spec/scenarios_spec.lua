@@ -55,7 +55,8 @@ describe("the scenarios", function()
   it("stand in the documentation, which is up to date", function()
     local made = helper.heddle { "tools/scenarios.lua" }
     assert.equal(0, made.code, made.all)
-    assert.equal(made.out, helper.slurp "docs/SCENARIOS.md", "make scenarios brings it up to date")
+    local now = helper.slurp "docs/SCENARIOS.md"
+    assert.is_true(made.out == now, "`make scenarios` brings docs/SCENARIOS.md up to date")
   end)
 
   it("are each run by a spec", function()

@@ -10,12 +10,13 @@ local service = require "heddle.service"
 
 local models = ... and { ... } or { "coroutines", "threads", "processes" }
 
-for _, job in ipairs(service.demo_jobs(2, 42)) do
-  print(("job %d: size %.4f"):format(job.number, job.size))
-end
 for _, model in ipairs(models) do
   local s = service.new { model = model, jobs = 2, workers = 2, seed = 42, quiet = true }
-  local totals = s:run():totals()
+  local report = s:run()
+  local totals = report:totals()
   print(("%-10s %d done, %d failed, %d left; %.2f s, CPU %.2f s"):format(model, totals.done,
     totals.failed, totals.left, totals.wall, totals.cpu))
+  for _, job in ipairs(report.jobs) do
+    print(("           job %d: size %.4f"):format(job.number, job.size))
+  end
 end
