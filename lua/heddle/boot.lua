@@ -1,4 +1,5 @@
 -- What every program and worker begins and ends with: called by the host, not by scripts.
+local loop = require "heddle.native.loop"
 local task = require "heddle.native.task"
 local worker = require "heddle.native.worker"
 
@@ -34,19 +35,21 @@ function boot.close_workers()
 end
 
 
--- The same for the main task of the program: it stays for its tasks, too, since Ctrl-C is raised
--- in it.
+-- The same for the main task of the program: it stays for its tasks and whatever else keeps this OS
+-- thread, too, since Ctrl-C is raised in it.
 local function close_all()
   repeat
     boot.close_workers()
     local others = task.others()
     for _, handle in ipairs(others) do handle:join() end
-  until #others == 0
+    loop.rest()
+  until #others == 0 and #task.others() == 0
 end
 
 
 -- After Ctrl-C: every task and worker is asked to stop, then made to.
 local function stop_all()
+  loop.release()
   local live, tasks = worker.live(), task.others(true)
   for _, handle in ipairs(live) do handle:cancel() end
   for _, handle in ipairs(tasks) do handle:cancel() end

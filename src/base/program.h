@@ -32,16 +32,20 @@ enum seat_bell {
   BELL_HOPELESS = 4, // nothing but a ring can wake it (with one of the above)
 };
 
-enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2 };
+// CATCHING: its loop has signal handlers.
+enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2, SEAT_CATCHING = 4 };
 
 // Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a
-// request; a signal came; somebody wants to see its tasks; it has another name.
+// request; Ctrl-C, or a deadlock; somebody wants to see its tasks; it has another name; a signal
+// with a handler came; a helper thread is done with a job.
 enum seat_attention {
   ATTENTION_RESCAN = 1,
   ATTENTION_WORKER = 2,
   ATTENTION_SIGNAL = 4,
   ATTENTION_VIEW = 8,
   ATTENTION_NAME = 16,
+  ATTENTION_CAUGHT = 32,
+  ATTENTION_BACK = 64,
 };
 
 struct program_seat {
@@ -51,7 +55,7 @@ struct program_seat {
   _Atomic uint32_t bell;
   _Atomic uint32_t inbox;     // newest wait record that was kicked from elsewhere
   _Atomic uint32_t attention; // the loop has a request to look at beside its inbox
-  uint32_t flags;
+  _Atomic uint32_t flags;
   _Atomic int32_t bell_fd; // write end of the bell's pipe, -1: none yet
   int32_t tid;
   _Atomic uint64_t view; // block with the latest view of the loop's tasks, 0: none

@@ -5,6 +5,7 @@
 #include "host/output_lua.h"
 #include "loop/coroutine_lua.h"
 #include "loop/task.h"
+#include "loop/uv_lua.h"
 #include "value/names.h"
 #include "value/value.h"
 
@@ -17,6 +18,7 @@ int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_http_client(lua_State *L);
 int luaopen_heddle_native_http_server(lua_State *L);
+int luaopen_heddle_native_loop(lua_State *L);
 int luaopen_heddle_native_pipe(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
@@ -36,6 +38,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.http_client", luaopen_heddle_native_http_client},
     {"heddle.native.http_server", luaopen_heddle_native_http_server},
+    {"heddle.native.loop", luaopen_heddle_native_loop},
     {"heddle.native.pipe", luaopen_heddle_native_pipe},
     {"heddle.native.queue", luaopen_heddle_native_queue},
     {"heddle.native.rng", luaopen_heddle_native_rng},
@@ -47,6 +50,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.watch", luaopen_heddle_native_watch},
     {"heddle.native.work", luaopen_heddle_native_work},
     {"heddle.native.worker", luaopen_heddle_native_worker},
+    {"luv", loop_open_luv},
     {NULL, NULL},
 };
 
@@ -61,7 +65,7 @@ static int load_embedded(lua_State *L, const struct host_embedded *module) {
 static int search(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   value_modules_changed(L);
-  if (strncmp(name, "heddle", 6) != 0) return 0;
+  if (strncmp(name, "heddle", 6) != 0 && strcmp(name, "luv") != 0) return 0;
   for (const luaL_Reg *m = natives; m->name; m++) {
     if (strcmp(m->name, name) != 0) continue;
     lua_pushcfunction(L, m->func);

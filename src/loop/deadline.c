@@ -9,7 +9,7 @@
 // told to; 0: at once. Returns false when there is no memory.
 bool deadline_begin(struct deadline *d, struct task *task, double seconds) {
   *d = (struct deadline){.outer = task->deadlines, .process = program_slot};
-  d->timer.of_deadline = true;
+  d->timer.kind = TIMER_DEADLINE;
   d->shields = task->shields;
   d->fired = seconds == 0;
   if (seconds > 0 && !timer_start(&task->loop->timers, &d->timer, clock_deadline(seconds)))

@@ -229,11 +229,13 @@ void gil_take(struct gil *gil) {
   }
   pthread_cond_broadcast(&gil->taken);
   pthread_mutex_unlock(&gil->mutex);
+  if (loop_self && loop_self->interp->adopt) loop_self->interp->adopt(loop_self);
 }
 
 // Gives the GIL up. `forced`: returns only when another thread has taken it (or nobody waits any
 // more).
 void gil_release(struct gil *gil, bool forced) {
+  if (loop_self && loop_self->interp->left) loop_self->interp->left(loop_self);
   pthread_mutex_lock(&gil->mutex);
   int64_t held = clock_now() - gil->since;
   gil->figures.held += held;

@@ -16,8 +16,12 @@ static bool is_known(const char *key, const char *const *known) {
   return false;
 }
 
-static void check_keys(lua_State *L, const char *function, const char *const *known) {
-  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+// Checks that the value at `arg` is a table of known options; `known` is ended by NULL.
+void handle_check_options(lua_State *L, int arg, const char *function, const char *const *known) {
+  if (!lua_istable(L, arg))
+    loop_misuse(L, "bad-argument", "%s: options: a table expected, got %s", function,
+                loop_typename(L, arg));
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
     if (key && is_known(key, known)) continue;
     luaL_Buffer b;
@@ -37,7 +41,7 @@ static void check_keys(lua_State *L, const char *function, const char *const *kn
 // NULL.
 int handle_split(lua_State *L, const char *function, const char *const *known) {
   if (lua_istable(L, 1) && lua_isfunction(L, 2)) {
-    check_keys(L, function, known);
+    handle_check_options(L, 1, function, known);
   } else {
     lua_pushnil(L);
     lua_insert(L, 1);

@@ -10,6 +10,7 @@
 
 struct interp;
 
+void handle_check_options(lua_State *L, int arg, const char *function, const char *const *known);
 int handle_split(lua_State *L, const char *function, const char *const *known);
 bool handle_option_flag(lua_State *L, const char *function, const char *key);
 bool handle_option_name(lua_State *L, const char *function);

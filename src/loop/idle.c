@@ -4,11 +4,8 @@
 #include "base/program.h"
 #include "loop/loop.h"
 #include "loop/task.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "loop/uv_lua.h"
+#include "loop/watch.h"
 
 enum { MOST_LUCK = 16, FAILURE = 4, TRY_EVERY = 32 };
 static const int64_t SPIN_TIME = 30000;
@@ -53,61 +50,48 @@ static bool spin(struct loop *loop, const struct program_seat *seat) {
   return false;
 }
 
-static bool need_pipe(struct loop *loop) {
-  if (loop->bell_pipe[0] >= 0) return true;
-  if (pipe2(loop->bell_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return false;
-  program_seat(loop->seat)->bell_fd = loop->bell_pipe[1];
-  return true;
-}
-
-static void poll_fds(struct loop *loop, int64_t deadline) {
-  struct pollfd *fds = loop->fds;
-  fds[loop->fd_count] = (struct pollfd){.fd = loop->bell_pipe[0], .events = POLLIN};
-  int64_t left = deadline - clock_now();
-  struct timespec t = {left / 1000000000, left % 1000000000};
-  if (left < 0) t = (struct timespec){0, 0};
-  ppoll(fds, loop->fd_count + 1, deadline == CLOCK_NEVER ? NULL : &t, NULL);
-  if (fds[loop->fd_count].revents) {
-    char bytes[64];
-    while (read(loop->bell_pipe[0], bytes, sizeof bytes) > 0) {
-    }
-  }
-}
-
-static void wake_fds(struct loop *loop) {
-  for (uint32_t i = loop->fd_count; i-- > 0;)
-    if (loop->fds[i].revents) loop_ready(loop, loop->tasks[loop->fd_tickets[i]]);
+// Whether a ring is not all that can wake this loop when nothing is timed.
+static bool has_hope(const struct loop *loop) {
+  return watch_waited_for(loop) || loop->catching || loop->jobs || loop->resting ||
+         loop->live == 0 || (loop->uv && loop_uv_hopes(loop));
 }
 
 static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t deadline) {
-  bool poll = loop->fd_count > 0 && need_pipe(loop);
-  bool hopeless = deadline == CLOCK_NEVER && !poll;
+  bool poll = watch_needed(loop);
+  bool hopeless = deadline == CLOCK_NEVER && !has_hope(loop);
   uint32_t bell = (poll ? BELL_POLLING : BELL_ASLEEP) | (hopeless ? BELL_HOPELESS : 0);
   atomic_store(&seat->bell, bell);
   if (!something_came(seat)) {
     look_for_deadlock(loop, hopeless);
     if (poll)
-      poll_fds(loop, deadline);
+      watch_sleep(loop, deadline);
     else
       futex_wait(&seat->bell, bell, deadline);
   }
   atomic_store(&seat->bell, BELL_AWAKE);
 }
 
+static int64_t next_moment(struct loop *loop) {
+  int64_t mine = timer_next(&loop->timers);
+  int64_t libuv = loop->uv ? loop_uv_next(loop) : CLOCK_NEVER;
+  return mine < libuv ? mine : libuv;
+}
+
 // Nothing is ready: gives the GIL up and sleeps until a kick, a request, a descriptor or the next
-// timer.
+// timer. What is there already is taken without giving it up.
 void loop_idle(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
-  int64_t deadline = timer_next(&loop->timers);
+  bool poll = watch_needed(loop);
+  if (poll && watch_now(loop) && loop->ready_first) return;
+  if (loop->uv && loop_uv_run(loop)) return;
+  int64_t deadline = next_moment(loop);
   task_describe(loop);
-  for (uint32_t i = 0; i < loop->fd_count; i++)
-    loop->fds[i].revents = 0;
   loop_leave(loop);
-  if (cores_usable() < 2 || !spin(loop, seat)) {
+  if (poll || cores_usable() < 2 || !spin(loop, seat)) {
     atomic_fetch_sub(&arena->awake, 1);
     sleep_on_bell(loop, seat, deadline);
     atomic_fetch_add(&arena->awake, 1);
   }
   loop_enter(loop);
-  if (loop->fd_count) wake_fds(loop);
+  if (poll) watch_dispatch(loop);
 }

@@ -1,5 +1,10 @@
 #include "base/arena.h"
+#include "loop/call.h"
+#include "loop/offload.h"
+#include "loop/signal.h"
 #include "loop/task.h"
+#include "loop/uv_lua.h"
+#include "loop/watch.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -12,8 +17,8 @@
 static void *allocate(void *context, void *block, size_t old, size_t size) {
   struct interp *interp = context;
   if (!block) old = 0;
-  if (interp->memory_cap && size > old && interp->memory + size - old > interp->memory_cap)
-    return NULL;
+  bool capped = interp->memory_cap && !interp->overdraw;
+  if (capped && size > old && interp->memory + size - old > interp->memory_cap) return NULL;
   if (size == 0) {
     free(block);
     interp->memory -= old;
@@ -73,6 +78,7 @@ struct loop *loop_new(struct interp *interp, uint32_t seat) {
   atomic_fetch_add(&interp->loop_count, 1);
   atomic_fetch_add(&arena->awake, 1);
   loop_self = loop;
+  if (interp->adopt) interp->adopt(loop);
   return loop;
 }
 
@@ -85,10 +91,30 @@ static void unlink_loop(struct loop *loop) {
   lua_State *L = interp->main;
   luaL_unref(L, LUA_REGISTRYINDEX, loop->anchor);
   luaL_unref(L, LUA_REGISTRYINDEX, loop->pool);
+  if (interp->luv && loop->base != L) { // luv's work contexts remember who made them
+    lua_rawgetp(L, LUA_REGISTRYINDEX, loop);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, loop);
   atomic_fetch_sub(&interp->loop_count, 1);
   if (interp->gil.last == loop) interp->gil.last = NULL;
+}
+
+// In a forked child, signals blocked: lets go of everything that the parent's loops wait for.
+void loop_forget_parent(struct interp *interp) {
+  signal_after_fork();
+  offload_after_fork();
+  loop_uv_forget(interp);
+  for (struct loop *loop = interp->loops; loop; loop = loop->next) {
+    call_drop_all(loop);
+    watch_free(loop);
+    loop->back = NULL;
+    loop->jobs = 0;
+    loop->calling = 0;
+    loop->resting = NULL;
+    loop->released = false;
+  }
 }
 
 // Closes an interpreter that has no loop.
@@ -100,24 +126,29 @@ void loop_interp_free(struct interp *interp) {
   free(interp);
 }
 
+// What the loop's thread has open beside its tasks.
+static void end_loop(struct loop *loop) {
+  if (loop->interp->left) loop->interp->left(loop);
+  atomic_fetch_sub(&arena->awake, 1);
+  call_drop_all(loop);
+  offload_take_back(loop);
+  loop_uv_close(loop);
+}
+
 static void free_loop(struct loop *loop) {
   struct gil *gil = &loop->interp->gil;
-  if (loop->bell_pipe[0] >= 0) {
-    close(loop->bell_pipe[0]);
-    close(loop->bell_pipe[1]);
-  }
   task_drop_all(loop);
-  free(loop->fds);
-  free(loop->fd_tickets);
+  watch_free(loop);
   loop_self = NULL;
   gil_release(gil, false);
+  free(loop->uv);
   free(loop);
 }
 
 // Ends a loop and gives the GIL up, which its thread holds. The interpreter stays, if need be
 // without a loop.
 void loop_detach(struct loop *loop) {
-  atomic_fetch_sub(&arena->awake, 1);
+  end_loop(loop);
   unlink_loop(loop);
   free_loop(loop);
 }
@@ -129,7 +160,7 @@ void loop_free(struct loop *loop) {
     loop_detach(loop);
     return;
   }
-  atomic_fetch_sub(&arena->awake, 1);
+  end_loop(loop);
   lua_close(interp->main);
   interp->main = NULL;
   free_loop(loop);

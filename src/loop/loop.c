@@ -1,9 +1,13 @@
 #include "loop/loop.h"
 
 #include "base/program.h"
+#include "loop/call.h"
 #include "loop/deadline.h"
+#include "loop/offload.h"
 #include "loop/policy.h"
 #include "loop/task.h"
+#include "loop/uv_lua.h"
+#include "loop/watch.h"
 
 #ifdef HEDDLE_STRESS // what is rare is made frequent: a switch after every slice
 enum { STRESS = 1 };
@@ -33,18 +37,8 @@ void loop_enter(struct loop *loop) {
 
 // making tasks ready ---------------------------------------------------------------------------
 
-static void forget_fd(struct loop *loop, struct task *task) {
-  task->on_fd = false;
-  for (uint32_t i = 0; i < loop->fd_count; i++) {
-    if (loop->fd_tickets[i] != task->self.ticket) continue;
-    loop->fds[i] = loop->fds[--loop->fd_count];
-    loop->fd_tickets[i] = loop->fd_tickets[loop->fd_count];
-    return;
-  }
-}
-
 static void append_ready(struct loop *loop, struct task *task) {
-  if (task->on_fd) forget_fd(loop, task);
+  if (task->watch) watch_leave(task);
   task->state = TASK_READY;
   task->next = NULL;
   if (loop->ready_last)
@@ -77,18 +71,22 @@ void loop_ready(struct loop *loop, struct task *task) {
   if (task->state != TASK_READY) append_ready(loop, task);
 }
 
+static void wake_by_timer(struct loop *loop, struct task *task) {
+  task->wake |= WAKE_TIME;
+  if (task->state == TASK_PARKED) append_ready(loop, task);
+}
+
 static void wake_due(struct loop *loop) {
   if (loop->timers.count == 0) return;
   int64_t now = policy_now();
   struct timer *timer;
   while ((timer = timer_due(&loop->timers, now))) {
-    if (timer->of_deadline) {
+    if (timer->kind == TIMER_DEADLINE)
       deadline_timer_due(timer);
-      continue;
-    }
-    struct task *task = (struct task *)((char *)timer - offsetof(struct task, timer));
-    task->wake |= WAKE_TIME;
-    if (task->state == TASK_PARKED) append_ready(loop, task);
+    else if (timer->kind == TIMER_CALL)
+      call_timer_due(loop, timer);
+    else
+      wake_by_timer(loop, (struct task *)((char *)timer - offsetof(struct task, timer)));
   }
 }
 
@@ -112,6 +110,8 @@ void loop_take_in(struct loop *loop) {
   if (atomic_load_explicit(&seat->attention, memory_order_relaxed) == 0) return;
   uint32_t why = atomic_exchange(&seat->attention, 0);
   if (why & ATTENTION_RESCAN) retry_all(loop);
+  if (why & ATTENTION_BACK) offload_take_back(loop);
+  if (why & ATTENTION_CAUGHT) call_signals(loop);
   if (attend) attend(loop, why);
 }
 
@@ -122,13 +122,62 @@ static void stop_daemons(struct loop *loop) {
 
 static bool finished(struct loop *loop, const struct task *until) {
   if (until) return task_ended(until);
+  if (loop->live > loop->daemons || loop_held(loop)) return false;
   if (loop->live == 0) return true;
-  if (loop->live == loop->daemons && !loop->stopping) {
-    loop->stopping = true;
-    stop_daemons(loop);
-  }
+  if (!loop->stopping) stop_daemons(loop);
+  loop->stopping = true;
   return false;
 }
+
+// While tasks are always ready, descriptors and libuv get their turn all the same.
+static void look_around(struct loop *loop) {
+  static const int64_t OFTEN_ENOUGH = 200000;
+  int64_t now = clock_now();
+  if (now - loop->looked < OFTEN_ENOUGH) return;
+  loop->looked = now;
+  if (watch_needed(loop)) watch_now(loop);
+  if (loop->uv) loop_uv_run(loop);
+}
+
+// what keeps a loop beside its tasks ------------------------------------------------------------
+
+static void end_rest(struct loop *loop) {
+  if (loop->resting) loop_ready(loop, loop->resting);
+  if (loop != loop_self) program_ring(loop->seat);
+}
+
+// Something keeps the loop's thread from now on, as a task does.
+void loop_hold(struct loop *loop, bool listener) {
+  loop->holds++;
+  loop->listeners += listener;
+  loop->swept = false;
+}
+
+// It keeps it no more. From any thread of the interpreter.
+void loop_unhold(struct loop *loop, bool listener) {
+  loop->listeners -= listener;
+  if (--loop->holds == 0) end_rest(loop);
+}
+
+// Nothing keeps the loop from now on but its tasks: it is being stopped.
+void loop_release(struct loop *loop) {
+  loop->released = true;
+  end_rest(loop);
+}
+
+// Whether something keeps the loop beside its tasks. Listeners that nobody can reach any more are
+// collected first.
+bool loop_held(struct loop *loop) {
+  if (loop->released) return false;
+  if (loop->uv && loop_uv_alive(loop)) return true;
+  if (loop->holds == loop->listeners && loop->holds && !loop->swept) {
+    task_collect(loop);
+    loop->swept = true;
+  }
+  return loop->holds > 0;
+}
+
+// running --------------------------------------------------------------------------------------
 
 // Runs tasks until `until` has ended; NULL: until all have, daemons being cancelled when only they
 // are left.
@@ -136,6 +185,7 @@ void loop_run(struct loop *loop, struct task *until) {
   loop->stopping = false;
   while (!finished(loop, until)) {
     loop_take_in(loop);
+    if (loop->watches && loop->ready_first) look_around(loop);
     struct task *task = policy_next(loop);
     if (task)
       task_run(loop, task);

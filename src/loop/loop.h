@@ -9,8 +9,6 @@
 #include "loop/park.h"
 #include "loop/timer.h"
 
-#include <poll.h>
-
 typedef struct lua_State lua_State;
 
 struct interp {
@@ -20,10 +18,15 @@ struct interp {
   _Atomic int loop_count;
   uint32_t id;                         // unique in the program
   size_t memory, memory_cap;           // bytes in use; the cap, 0: none
+  bool overdraw;                       // the cap does not count now
   const void *task_meta, *failed_meta; // the metatables of tasks
   char **sources;                      // names of the files in which tasks were started
   uint32_t source_count;
-  uint32_t names[4]; // the last number of Task-n, Thread-n, Isolate-n, Process-n
+  uint32_t names[4];                // the last number of Task-n, Thread-n, Isolate-n, Process-n
+  void *luv;                        // luv's context, NULL until it is opened
+  void (*adopt)(struct loop *loop); // then: what each take of the GIL does
+  void (*left)(struct loop *loop);  // and each release
+  uint32_t timer_names;             // the last number of Timer-n
 };
 
 enum { LOOP_SPARES = 64, LOOP_FRESH = 32 };
@@ -56,7 +59,7 @@ struct loop_op {
 struct task {
   lua_State *co;     // from its first slice on: until then it needs none
   struct loop *loop; // NULL once it has ended
-  struct task *next; // in the ready list
+  struct task *next; // in the ready list, or among those that wait for a descriptor
   struct park_list joiners;
   struct deadline *deadlines; // the innermost that the task is in
   uint32_t number;            // of its default name
@@ -65,16 +68,18 @@ struct task {
   int32_t line;               // and the line
   uint8_t reason;             // enum task_reason, of the last cancel
   uint8_t state, wake;
-  bool listed; // in the undescribed list
-  bool on_fd;  // waits for a descriptor
+  uint8_t watch_for; // enum watch_event
+  bool listed;       // in the undescribed list
   bool daemon, named, internal;
-  bool asked; // somebody has asked for its result
-  bool hard;  // is being stopped for good
-  bool main;  // the loop's own function: the thread's, isolate's or process's
+  bool asked;  // somebody has asked for its result
+  bool hard;   // is being stopped for good
+  bool main;   // the loop's own function: the thread's, isolate's or process's
+  bool of_luv; // calls back for luv
   uint16_t shields;
   uint16_t cancels; // requests not yet raised
   int32_t results;  // how many; before it runs: how many arguments
   struct timer timer;
+  struct watch *watch;      // while it waits for a descriptor
   const struct loop_op *op; // while it waits
   void *object;
   lua_State *parked_in;  // the coroutine that waits: the task's own or a user's inside it
@@ -104,16 +109,26 @@ struct loop {
   bool chain_ok;  // every coroutine around the running one can be suspended
   bool stopping;  // the main function has ended: daemons are being cancelled
   struct task *main_task;
-  struct pollfd *fds; // descriptors that tasks wait for, beside their tickets
-  uint32_t *fd_tickets;
-  uint32_t fd_count, fd_cap;
+  struct watches *watches;    // what it waits for beside its bell, NULL until first needed
+  int64_t looked;             // when it last looked at them
+  struct loop_uv *uv;         // libuv's loop of this thread, NULL until first needed
+  uint32_t calling;           // tasks that call back for luv
+  struct call *calls;         // timers and signal handlers that are set
+  uint32_t catching;          // of these signal handlers
+  uint32_t holds;             // what keeps the thread beside its tasks: timers, listeners
+  uint32_t listeners;         // of these listeners
+  bool swept;                 // listeners nobody can reach have been looked for
+  bool released;              // nothing keeps it any more: it is being stopped
+  struct task *resting;       // the task that waits for the holds to end
+  _Atomic uint32_t jobs;      // given to helper threads, not yet back
+  struct offload *back;       // jobs that are, under the helpers' mutex
   struct gil_figures figures; // this thread's share of the GIL
   void *worker;               // the worker room's own record of this thread
   int model;                  // index into the names of models
   lua_State *running;         // what ran when the GIL was given up
   int luck;                   // above 0: spinning before sleep has paid lately
   unsigned sleeps;            // how often it slept without having spun
-  int bell_pipe[2];           // read and write end, -1 until first needed
+  int bell_pipe[2];           // read and write end, -1 until it polls
 };
 
 extern _Thread_local struct loop *loop_self;
@@ -123,12 +138,17 @@ struct loop *loop_new(struct interp *interp, uint32_t seat);
 void loop_interp_free(struct interp *interp);
 void loop_detach(struct loop *loop);
 void loop_free(struct loop *loop);
+void loop_forget_parent(struct interp *interp);
 void loop_run(struct loop *loop, struct task *until);
 void loop_enter(struct loop *loop);
 void loop_leave(struct loop *loop);
 void loop_idle(struct loop *loop);
 void loop_take_in(struct loop *loop);
 void loop_ready(struct loop *loop, struct task *task);
+bool loop_held(struct loop *loop);
+void loop_hold(struct loop *loop, bool listener);
+void loop_unhold(struct loop *loop, bool listener);
+void loop_release(struct loop *loop);
 
 void loop_set_attention(void (*attend)(struct loop *loop, uint32_t why));
 void loop_set_deadlock_checks(void (*all)(void), void (*cycle)(uint32_t record));

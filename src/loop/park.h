@@ -50,6 +50,8 @@ struct park_self {
   bool timed;      // with a time-out
   bool abandoned;  // result: what it got was abandoned by a dead holder
   bool closed;     // result: it can never be had
+  bool entered;    // it has begun something that `leave` must end, though it has no record
+  bool handed;     // what it asked for is being done elsewhere
   void *in;        // what it brings, of the operation's own kind
   void *out;       // where to put what it gets
   uint64_t number; // of the operation's own kind

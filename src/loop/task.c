@@ -3,6 +3,7 @@
 #include "base/program.h"
 #include "loop/deadline.h"
 #include "loop/misuse_lua.h"
+#include "loop/uv_lua.h"
 #include "trace/trace.h"
 
 #include <lauxlib.h>
@@ -157,6 +158,7 @@ static void end_task(struct loop *loop, struct task *task, int state, lua_State 
   task->state = (uint8_t)state;
   task->loop = NULL;
   if (state == TASK_FAILED && !task->main) note_failure(L, handle);
+  if (task->of_luv) loop_uv_called(loop);
   park_kick_all(&task->joiners);
   park_ring();
   lua_settop(L, handle - 1);
@@ -356,6 +358,9 @@ void task_run_within(struct loop *loop, struct task *task) {
   gil_running = running;
 }
 
+// A full collection.
+void task_collect(struct loop *loop) { lua_gc(loop->base, LUA_GCCOLLECT); }
+
 // Forgets every task: in a forked child, where only the forked function's task lives.
 void task_drop_all(struct loop *loop) {
   free(loop->tasks);
@@ -367,7 +372,6 @@ void task_drop_all(struct loop *loop) {
   loop->ready_first = loop->ready_last = loop->current = NULL;
   loop->undescribed_count = 0;
   timers_free(&loop->timers);
-  loop->fd_count = 0;
 }
 
 // Makes the metatables that tasks need in an interpreter.

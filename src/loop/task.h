@@ -31,9 +31,11 @@ void task_trace_stop(struct loop *loop, struct task *task);
 int task_traceback(lua_State *L);
 int task_keep_traceback(lua_State *L);
 void task_drop_all(struct loop *loop);
+void task_collect(struct loop *loop);
 
 bool loop_may_block(lua_State *L);
 void loop_check_may_block(lua_State *L, const char *function);
+int loop_cannot_block(lua_State *L, const char *function);
 int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park_self *ask,
                double timeout);
 int loop_sleep(lua_State *L, const char *function, double seconds);

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "loop/misuse_lua.h"
+#include "loop/watch.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +19,20 @@ bool loop_may_block(lua_State *L) {
   return loop && loop->current && loop->chain_ok && lua_isyieldable(L);
 }
 
-// The same; raises if not.
+// Raises what keeps the running task from waiting: that it can't be suspended here, or a cancel.
+int loop_cannot_block(lua_State *L, const char *function) {
+  if (loop_may_block(L)) task_raise_pending(L, loop_self->current);
+  return loop_misuse(
+      L, "cannot-block",
+      "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
+      "callback, require, load reader, finalizer, hook, error handler, or a metamethod called "
+      "from C)",
+      function);
+}
+
+// Whether the running task can wait here; raises if not.
 void loop_check_may_block(lua_State *L, const char *function) {
-  if (!loop_may_block(L))
-    loop_misuse(
-        L, "cannot-block",
-        "%s: can't block here: inside a C call that can't be suspended (a sort comparator, gsub "
-        "callback, require, load reader, finalizer, hook, error handler, or a metamethod called "
-        "from C)",
-        function);
+  if (!loop_may_block(L)) loop_cannot_block(L, function);
 }
 
 static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
@@ -39,8 +46,10 @@ static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
 
 static void stop_waiting(struct task *task) {
   timer_stop(&task->loop->timers, &task->timer);
-  if (task->self.record && task->op->leave) task->op->leave(task->object, &task->self);
+  bool in_line = task->self.record || task->self.entered;
+  if (in_line && task->op->leave) task->op->leave(task->object, &task->self);
   task->self.record = 0;
+  task->self.entered = false;
   task->wake = 0;
 }
 
@@ -109,6 +118,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   ask->task = task ? task->self.task : 0;
   ask->enlist = false;
   ask->record = 0;
+  ask->entered = false;
   if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
   if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
   if (timeout == 0) return op->finish(L, object, ask, false);
@@ -167,28 +177,18 @@ int loop_sleep(lua_State *L, const char *function, double seconds) {
   return loop_block(L, &sleep_op, NULL, &ask, seconds);
 }
 
-// Makes the running task wait until a descriptor is ready for `events` (as in poll), then continues
-// with `k`, which finds the task in its context. Tail position.
+// Makes the running task wait until a descriptor is ready for `events` (POLLIN, POLLOUT), then
+// continues with `k`, which finds the task in its context; what is always ready (a regular file)
+// only lets others run first. Raises when there is no room. Tail position.
 int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
-  struct loop *loop = loop_self;
   loop_check_may_block(L, "wait");
-  struct task *task = loop->current;
+  struct task *task = loop_self->current;
   if (task_interrupted(task)) task_raise_pending(L, task);
-  if (loop->fd_count == loop->fd_cap) {
-    uint32_t cap = loop->fd_cap ? loop->fd_cap * 2 : 8;
-    struct pollfd *fds = realloc(loop->fds, (cap + 1) * sizeof *fds);
-    if (fds) loop->fds = fds;
-    uint32_t *tickets = fds ? realloc(loop->fd_tickets, cap * sizeof *tickets) : NULL;
-    if (!tickets) return luaL_error(L, "not enough memory");
-    loop->fd_tickets = tickets;
-    loop->fd_cap = cap;
-  }
-  loop->fds[loop->fd_count] = (struct pollfd){.fd = fd, .events = events};
-  loop->fd_tickets[loop->fd_count++] = task->self.ticket;
   task->op = fd == STDIN_FILENO ? &input_op : &fd_op;
   task->self.number = (uint64_t)clock_now();
-  task->on_fd = true;
-  return suspend(L, task, k);
+  if (watch_wait(task, fd, (uint32_t)events, false)) return suspend(L, task, k);
+  if (errno == EPERM) return loop_yield(L, k);
+  return luaL_error(L, "can't wait for a descriptor: %s", strerror(errno));
 }
 
 // what waits, for reports ----------------------------------------------------------------------

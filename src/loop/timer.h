@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum timer_kind { TIMER_TASK, TIMER_DEADLINE, TIMER_CALL };
+
 struct timer {
-  uint32_t place;   // in the heap, from 1; 0: not running
-  bool of_deadline; // a member of a deadline, else of a task
+  uint32_t place; // in the heap, from 1; 0: not running
+  uint8_t kind;   // enum timer_kind: what it is a member of
 };
 
 // An entry keeps the deadline beside the pointer, so that sifting touches no other memory.

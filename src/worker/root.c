@@ -84,6 +84,7 @@ static void attend(struct loop *loop, uint32_t why) {
       task_cancel(loop->main_task, REASON_CANCEL, false);
     for (uint32_t i = 0; w->hard && i < loop->task_cap; i++)
       if (loop->tasks[i]) task_cancel(loop->tasks[i], REASON_CANCEL, true);
+    if (w->hard) loop_release(loop);
   }
   if (loop->seat != arena->root_seat || program_slot != 0) return;
   if (!gil_running) print_if_asked(loop->base);
@@ -107,7 +108,8 @@ static void look(lua_State *L) {
   bool interrupted = root && interrupts != interrupts_seen;
   uint32_t why = atomic_exchange(&seat->attention, 0);
   if (why) attend(loop, why);
-  if (why & ATTENTION_RESCAN) program_ask(loop->seat, ATTENTION_RESCAN);
+  uint32_t later = why & (ATTENTION_RESCAN | ATTENTION_CAUGHT | ATTENTION_BACK);
+  if (later) program_ask(loop->seat, later);
   if (root) print_if_asked(L);
   if (!task) return;
   if (interrupted && task != loop->main_task) {

@@ -279,16 +279,16 @@ enum worker_outcome worker_run_thread(struct loop *loop, struct worker *w) {
 void worker_own_loop(struct loop *loop, uint32_t seat) {
   struct interp *interp = loop->interp;
   lua_State *L = interp->main;
+  loop_forget_parent(interp);
   interp->loops = loop;
   interp->loop_count = 1;
   interp->id = atomic_fetch_add(&arena->next_id, 1);
   gil_running = NULL;
+  loop->seat = seat;
+  loop->next = NULL;
   gil_init(&interp->gil);
   gil_take(&interp->gil);
-  loop->next = NULL;
   atomic_fetch_add(&arena->awake, 1);
-  loop->seat = seat;
-  loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
   loop->worker = NULL;
   loop->suspended = false;
   task_drop_all(loop);
@@ -301,4 +301,5 @@ void worker_own_loop(struct loop *loop, uint32_t seat) {
   loop->spare_count = loop->pool_size = 0;
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, "heddle.workers");
+  if (interp->adopt) interp->adopt(loop);
 }
