@@ -4,7 +4,7 @@
 local native = require "heddle.native.loop"
 
 ---@class heddle.loop
----@field uv table  luv, bound to this OS thread's loop; `require "luv"` is the same. `uv.run()` waits
+---@field uv table  luv, bound to this OS thread's loop, as `require "luv"` is; `uv.run()` waits
 ---until the script's handles are done.
 local loop = {}
 
@@ -25,8 +25,8 @@ local loop = {}
 loop.after = native.after
 
 
----Calls a function each time an interval has passed. A call that still runs when the next one is due
----is let finish: that one is left out.
+---Calls a function each time an interval has passed. While a call still runs, those that are due
+---are left out.
 ---@param seconds number  > 0
 ---@param fn fun()
 ---@param options? {name?: string, daemon?: boolean}
@@ -34,8 +34,8 @@ loop.after = native.after
 loop.every = native.every
 
 
----Calls a function whenever a signal comes; it keeps no OS thread. With a handler for SIGINT, Ctrl-C
----does nothing else.
+---Calls a function whenever a signal comes; it keeps no OS thread. With a handler for SIGINT,
+---Ctrl-C does nothing else.
 ---
 ---    loop.on_signal("SIGTERM", function() server:close() end)
 ---@param signal string  "SIGTERM", "SIGHUP", "SIGUSR1", "SIGINT" ...

@@ -41,7 +41,7 @@ static enum trace_why why(const struct task *task) {
   default:
     break;
   }
-  if (task->on_fd) return TRACE_IO;
+  if (task->watch) return TRACE_IO;
   if (!task->op->attempt) return TRACE_SLEEPS;
   if (task->self.record == 0) return TRACE_IO; // what is no object of ours calls back
   return park_record(task->self.record)->object ? TRACE_IN_LINE : TRACE_JOINS;

@@ -47,9 +47,11 @@ static bool run_is_over(const struct loop_uv *uv) {
   return !uv_loop_alive(&uv->loop) || (uv->until && uv->callbacks >= uv->until);
 }
 
-// Runs libuv's callbacks that are due. Returns whether that made tasks ready.
+// Runs libuv's callbacks that are due. Returns whether the loop has something to look at: tasks are
+// ready, or libuv does not keep it any more.
 bool loop_uv_run(struct loop *loop) {
   struct loop_uv *uv = loop->uv;
+  bool alive = uv_loop_alive(&uv->loop);
   if (uv->running) return false;
   uv->running = true;
   loop->interp->overdraw = true; // luv pushes values unprotected
@@ -58,7 +60,7 @@ bool loop_uv_run(struct loop *loop) {
   uv->running = false;
   if (uv->runner && run_is_over(uv)) loop_ready(loop, uv->runner);
   if (loop->resting && !loop_held(loop)) loop_ready(loop, loop->resting);
-  return loop->ready_first != NULL;
+  return loop->ready_first || (alive && !uv_loop_alive(&uv->loop));
 }
 
 // A task that called back for luv has ended.
