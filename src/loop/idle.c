@@ -2,10 +2,10 @@
 #include "base/cores.h"
 #include "base/futex.h"
 #include "base/program.h"
+#include "loop/fds.h"
 #include "loop/loop.h"
 #include "loop/task.h"
 #include "loop/uv_lua.h"
-#include "loop/watch.h"
 
 enum { MOST_LUCK = 16, FAILURE = 4, TRY_EVERY = 32 };
 static const int64_t SPIN_TIME = 30000;
@@ -52,19 +52,19 @@ static bool spin(struct loop *loop, const struct program_seat *seat) {
 
 // Whether a ring is not all that can wake this loop when nothing is timed.
 static bool has_hope(const struct loop *loop) {
-  return watch_waited_for(loop) || loop->catching || loop->jobs || loop->resting ||
-         loop->live == 0 || (loop->uv && loop_uv_hopes(loop));
+  return fds_waited_for(loop) || loop->catching || loop->jobs || loop->resting || loop->live == 0 ||
+         (loop->uv && loop_uv_hopes(loop));
 }
 
 static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t deadline) {
-  bool poll = watch_needed(loop);
+  bool poll = fds_needed(loop);
   bool hopeless = deadline == CLOCK_NEVER && !has_hope(loop);
   uint32_t bell = (poll ? BELL_POLLING : BELL_ASLEEP) | (hopeless ? BELL_HOPELESS : 0);
   atomic_store(&seat->bell, bell);
   if (!something_came(seat)) {
     look_for_deadlock(loop, hopeless);
     if (poll)
-      watch_sleep(loop, deadline);
+      fds_sleep(loop, deadline);
     else
       futex_wait(&seat->bell, bell, deadline);
   }
@@ -81,8 +81,8 @@ static int64_t next_moment(struct loop *loop) {
 // timer. What is there already is taken without giving it up.
 void loop_idle(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
-  bool poll = watch_needed(loop);
-  if (poll && watch_now(loop) && loop->ready_first) return;
+  bool poll = fds_needed(loop);
+  if (poll && fds_now(loop) && loop->ready_first) return;
   if (loop->uv && loop_uv_run(loop)) return;
   int64_t deadline = next_moment(loop);
   task_describe(loop);
@@ -93,5 +93,5 @@ void loop_idle(struct loop *loop) {
     atomic_fetch_add(&arena->awake, 1);
   }
   loop_enter(loop);
-  if (poll) watch_dispatch(loop);
+  if (poll) fds_dispatch(loop);
 }

@@ -1,10 +1,10 @@
 #include "base/arena.h"
 #include "loop/call.h"
+#include "loop/fds.h"
 #include "loop/offload.h"
 #include "loop/signal.h"
 #include "loop/task.h"
 #include "loop/uv_lua.h"
-#include "loop/watch.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -108,7 +108,7 @@ void loop_forget_parent(struct interp *interp) {
   loop_uv_forget(interp);
   for (struct loop *loop = interp->loops; loop; loop = loop->next) {
     call_drop_all(loop);
-    watch_free(loop);
+    fds_free(loop);
     loop->back = NULL;
     loop->jobs = 0;
     loop->calling = 0;
@@ -138,7 +138,7 @@ static void end_loop(struct loop *loop) {
 static void free_loop(struct loop *loop) {
   struct gil *gil = &loop->interp->gil;
   task_drop_all(loop);
-  watch_free(loop);
+  fds_free(loop);
   loop_self = NULL;
   gil_release(gil, false);
   free(loop->uv);

@@ -3,11 +3,11 @@
 #include "base/program.h"
 #include "loop/call.h"
 #include "loop/deadline.h"
+#include "loop/fds.h"
 #include "loop/offload.h"
 #include "loop/policy.h"
 #include "loop/task.h"
 #include "loop/uv_lua.h"
-#include "loop/watch.h"
 
 #ifdef HEDDLE_STRESS // what is rare is made frequent: a switch after every slice
 enum { STRESS = 1 };
@@ -38,7 +38,7 @@ void loop_enter(struct loop *loop) {
 // making tasks ready ---------------------------------------------------------------------------
 
 static void append_ready(struct loop *loop, struct task *task) {
-  if (task->watch) watch_leave(task);
+  if (task->watch) fds_leave(task);
   task->state = TASK_READY;
   task->next = NULL;
   if (loop->ready_last)
@@ -135,7 +135,7 @@ static void look_around(struct loop *loop) {
   int64_t now = clock_now();
   if (now - loop->looked < OFTEN_ENOUGH) return;
   loop->looked = now;
-  if (watch_needed(loop)) watch_now(loop);
+  if (fds_needed(loop)) fds_now(loop);
   if (loop->uv) loop_uv_run(loop);
 }
 
@@ -185,7 +185,7 @@ void loop_run(struct loop *loop, struct task *until) {
   loop->stopping = false;
   while (!finished(loop, until)) {
     loop_take_in(loop);
-    if (loop->watches && loop->ready_first) look_around(loop);
+    if (loop->fds && loop->ready_first) look_around(loop);
     struct task *task = policy_next(loop);
     if (task)
       task_run(loop, task);

@@ -68,7 +68,7 @@ struct task {
   int32_t line;               // and the line
   uint8_t reason;             // enum task_reason, of the last cancel
   uint8_t state, wake;
-  uint8_t watch_for; // enum watch_event
+  uint8_t watch_for; // enum fds_event
   bool listed;       // in the undescribed list
   bool daemon, named, internal;
   bool asked;  // somebody has asked for its result
@@ -79,7 +79,7 @@ struct task {
   uint16_t cancels; // requests not yet raised
   int32_t results;  // how many; before it runs: how many arguments
   struct timer timer;
-  struct watch *watch;      // while it waits for a descriptor
+  struct watched *watch;    // while it waits for a descriptor
   const struct loop_op *op; // while it waits
   void *object;
   lua_State *parked_in;  // the coroutine that waits: the task's own or a user's inside it
@@ -109,7 +109,7 @@ struct loop {
   bool chain_ok;  // every coroutine around the running one can be suspended
   bool stopping;  // the main function has ended: daemons are being cancelled
   struct task *main_task;
-  struct watches *watches;    // what it waits for beside its bell, NULL until first needed
+  struct fds *fds;            // what it waits for beside its bell, NULL until first needed
   int64_t looked;             // when it last looked at them
   struct loop_uv *uv;         // libuv's loop of this thread, NULL until first needed
   uint32_t calling;           // tasks that call back for luv

@@ -38,7 +38,7 @@ static void write_wait(struct loop *loop, struct task *task, struct task_view *v
     v->object = r->object;
     v->since = r->since;
     v->timed = r->timed != 0;
-  } else if (task->on_fd || !task->op->attempt) {
+  } else if (!task->op->attempt) {
     v->since = (int64_t)task->self.number;
   }
   struct task *joined = task_joined(task);

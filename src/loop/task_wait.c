@@ -2,8 +2,8 @@
 #include "loop/task.h"
 
 #include "base/clock.h"
+#include "loop/fds.h"
 #include "loop/misuse_lua.h"
-#include "loop/watch.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -186,7 +186,7 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
   if (task_interrupted(task)) task_raise_pending(L, task);
   task->op = fd == STDIN_FILENO ? &input_op : &fd_op;
   task->self.number = (uint64_t)clock_now();
-  if (watch_wait(task, fd, (uint32_t)events, false)) return suspend(L, task, k);
+  if (fds_wait(task, fd, (uint32_t)events, false)) return suspend(L, task, k);
   if (errno == EPERM) return loop_yield(L, k);
   return luaL_error(L, "can't wait for a descriptor: %s", strerror(errno));
 }

@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/program.h"
 #include "loop/callback_lua.h"
+#include "loop/fds.h"
 #include "loop/misuse_lua.h"
-#include "loop/watch.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -135,7 +135,7 @@ static bool open_loop(struct loop *loop) {
     return false;
   }
   uv->timeout = -1;
-  if (enter_list(uv) && watch_add_source(loop, uv_backend_fd(&uv->loop))) {
+  if (enter_list(uv) && fds_add_source(loop, uv_backend_fd(&uv->loop))) {
     loop->uv = uv;
     return true;
   }

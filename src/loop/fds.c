@@ -1,4 +1,4 @@
-#include "loop/watch.h"
+#include "loop/fds.h"
 
 #include "base/clock.h"
 #include "base/program.h"
@@ -12,18 +12,18 @@
 
 enum { AT_ONCE = 64, FIRST_FDS = 32 };
 
-struct watch {
+struct watched {
   struct task *first, *last; // waiting, linked by `next`
   uint8_t ready;             // edge: what may be worth a try
   bool edge, added;
 };
 
-struct watches {
+struct fds {
   int epoll;
   int found;        // events of the last look
   int cap;          // of the table
   uint32_t waiting; // tasks
-  struct watch **by_fd;
+  struct watched **by_fd;
   struct epoll_event events[AT_ONCE];
 };
 
@@ -37,9 +37,9 @@ static bool open_bell(struct loop *loop, int epoll) {
   return epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event) == 0;
 }
 
-static struct watches *open_set(struct loop *loop) {
-  if (loop->watches) return loop->watches;
-  struct watches *w = calloc(1, sizeof *w);
+static struct fds *open_set(struct loop *loop) {
+  if (loop->fds) return loop->fds;
+  struct fds *w = calloc(1, sizeof *w);
   if (!w) return NULL;
   w->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (w->epoll < 0 || !open_bell(loop, w->epoll)) {
@@ -48,32 +48,32 @@ static struct watches *open_set(struct loop *loop) {
     free(w);
     return errno = error, NULL;
   }
-  return loop->watches = w;
+  return loop->fds = w;
 }
 
-static struct watch *find(const struct loop *loop, int fd) {
-  const struct watches *w = loop->watches;
+static struct watched *find(const struct loop *loop, int fd) {
+  const struct fds *w = loop->fds;
   return w && fd < w->cap ? w->by_fd[fd] : NULL;
 }
 
-static struct watch *find_or_make(struct watches *w, int fd) {
+static struct watched *find_or_make(struct fds *w, int fd) {
   if (fd >= w->cap) {
     int cap = w->cap ? w->cap : FIRST_FDS;
     while (cap <= fd)
       cap *= 2;
-    struct watch **by_fd = realloc(w->by_fd, (size_t)cap * sizeof(struct watch *));
+    struct watched **by_fd = realloc(w->by_fd, (size_t)cap * sizeof(struct watched *));
     if (!by_fd) return NULL;
-    memset(by_fd + w->cap, 0, (size_t)(cap - w->cap) * sizeof(struct watch *));
+    memset(by_fd + w->cap, 0, (size_t)(cap - w->cap) * sizeof(struct watched *));
     w->by_fd = by_fd;
     w->cap = cap;
   }
-  if (!w->by_fd[fd]) w->by_fd[fd] = calloc(1, sizeof(struct watch));
+  if (!w->by_fd[fd]) w->by_fd[fd] = calloc(1, sizeof(struct watched));
   return w->by_fd[fd];
 }
 
 // A descriptor may have been closed, and its number used anew, without our knowing: what the kernel
 // has decides.
-static bool set_events(const struct watches *w, struct watch *watch, int fd, uint32_t events) {
+static bool set_events(const struct fds *w, struct watched *watch, int fd, uint32_t events) {
   struct epoll_event event = {.events = events, .data.fd = fd};
   int first = watch->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   int second = watch->added ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -83,14 +83,14 @@ static bool set_events(const struct watches *w, struct watch *watch, int fd, uin
   return watch->added;
 }
 
-static uint32_t wanted(const struct watch *watch) {
+static uint32_t wanted(const struct watched *watch) {
   uint32_t events = 0;
   for (const struct task *t = watch->first; t; t = t->next)
     events |= t->watch_for;
   return events;
 }
 
-static bool arm(const struct watches *w, struct watch *watch, int fd, uint32_t events, bool edge) {
+static bool arm(const struct fds *w, struct watched *watch, int fd, uint32_t events, bool edge) {
   if (!edge) {
     watch->edge = false;
     return set_events(w, watch, fd, events | EPOLLONESHOT);
@@ -104,11 +104,11 @@ static bool arm(const struct watches *w, struct watch *watch, int fd, uint32_t e
 // waiting --------------------------------------------------------------------------------------
 
 // Makes the running task, which is about to be suspended, wait in this thread's loop until the
-// descriptor is ready for one of the events (of enum watch_event). Returns false with errno set
+// descriptor is ready for one of the events (of enum fds_event). Returns false with errno set
 // when it can't be waited for; EPERM: a regular file, which is always ready.
-bool watch_wait(struct task *task, int fd, uint32_t events, bool edge) {
-  struct watches *w = open_set(loop_self);
-  struct watch *watch = w ? find_or_make(w, fd) : NULL;
+bool fds_wait(struct task *task, int fd, uint32_t events, bool edge) {
+  struct fds *w = open_set(loop_self);
+  struct watched *watch = w ? find_or_make(w, fd) : NULL;
   if (!watch) return errno = errno ? errno : ENOMEM, false;
   if (!arm(w, watch, fd, events | wanted(watch), edge)) return false;
   task->watch = watch;
@@ -125,20 +125,20 @@ bool watch_wait(struct task *task, int fd, uint32_t events, bool edge) {
 
 // Whether trying makes sense: false for a descriptor watched at its edges that was drained and has
 // not been heard of since.
-bool watch_worth(int fd, uint32_t events) {
-  const struct watch *watch = find(loop_self, fd);
+bool fds_worth(int fd, uint32_t events) {
+  const struct watched *watch = find(loop_self, fd);
   return !watch || !watch->edge || !watch->added || (watch->ready & events);
 }
 
 // Notes that a try found nothing (more): the next event tells.
-void watch_drained(int fd, uint32_t events) {
-  struct watch *watch = find(loop_self, fd);
+void fds_drained(int fd, uint32_t events) {
+  struct watched *watch = find(loop_self, fd);
   if (watch) watch->ready &= (uint8_t)~events;
 }
 
 // The task waits for its descriptor no more.
-void watch_leave(struct task *task) {
-  struct watch *watch = task->watch;
+void fds_leave(struct task *task) {
+  struct watched *watch = task->watch;
   struct task **link = &watch->first, *before = NULL;
   task->watch = NULL;
   while (*link != task) {
@@ -147,10 +147,10 @@ void watch_leave(struct task *task) {
   }
   *link = task->next;
   if (watch->last == task) watch->last = before;
-  task->loop->watches->waiting--;
+  task->loop->fds->waiting--;
 }
 
-static void wake(struct watch *watch, uint32_t events) {
+static void wake(struct watched *watch, uint32_t events) {
   struct task *next;
   for (struct task *task = watch->first; task; task = next) {
     next = task->next;
@@ -159,9 +159,9 @@ static void wake(struct watch *watch, uint32_t events) {
 }
 
 // Lets the tasks of an interpreter that wait for the descriptor try again.
-void watch_wake(struct interp *interp, int fd, uint32_t events) {
+void fds_wake(struct interp *interp, int fd, uint32_t events) {
   for (struct loop *loop = interp->loops; loop; loop = loop->next) {
-    struct watch *watch = find(loop, fd);
+    struct watched *watch = find(loop, fd);
     if (!watch || !watch->first) continue;
     wake(watch, events);
     if (loop != loop_self) program_ring(loop->seat);
@@ -170,12 +170,12 @@ void watch_wake(struct interp *interp, int fd, uint32_t events) {
 
 // To be called before a descriptor of ours is closed: takes it out of every set, also where a
 // forked child keeps it open, and wakes who waits for it.
-void watch_close(struct interp *interp, int fd) {
-  watch_wake(interp, fd, WATCH_READ | WATCH_WRITE);
+void fds_close(struct interp *interp, int fd) {
+  fds_wake(interp, fd, FDS_READ | FDS_WRITE);
   for (struct loop *loop = interp->loops; loop; loop = loop->next) {
-    struct watch *watch = find(loop, fd);
+    struct watched *watch = find(loop, fd);
     if (!watch) continue;
-    if (watch->added) epoll_ctl(loop->watches->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (watch->added) epoll_ctl(loop->fds->epoll, EPOLL_CTL_DEL, fd, NULL);
     watch->added = watch->edge = false;
   }
 }
@@ -183,23 +183,21 @@ void watch_close(struct interp *interp, int fd) {
 // the loop's side ------------------------------------------------------------------------------
 
 // Whether the loop has to look at descriptors while it sleeps.
-bool watch_needed(const struct loop *loop) {
-  return loop->watches && (loop->watches->waiting > 0 || loop->uv);
+bool fds_needed(const struct loop *loop) {
+  return loop->fds && (loop->fds->waiting > 0 || loop->uv);
 }
 
 // Whether tasks wait for descriptors.
-bool watch_waited_for(const struct loop *loop) {
-  return loop->watches && loop->watches->waiting > 0;
-}
+bool fds_waited_for(const struct loop *loop) { return loop->fds && loop->fds->waiting > 0; }
 
 // Adds a descriptor that only ends the loop's sleep when it can be read.
-bool watch_add_source(struct loop *loop, int fd) {
+bool fds_add_source(struct loop *loop, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-  struct watches *w = open_set(loop);
+  struct fds *w = open_set(loop);
   return w && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static int wait_exactly(struct watches *w, int64_t left) {
+static int wait_exactly(struct fds *w, int64_t left) {
   struct timespec t = {left / 1000000000, left % 1000000000};
   int n = epoll_pwait2(w->epoll, w->events, AT_ONCE, left < 0 ? NULL : &t, NULL);
   if (n >= 0 || errno != ENOSYS) return n;
@@ -208,10 +206,10 @@ static int wait_exactly(struct watches *w, int64_t left) {
 }
 
 // Sleeps until a watched descriptor is ready, the bell rings or the deadline. Without the GIL.
-void watch_sleep(struct loop *loop, int64_t deadline) {
+void fds_sleep(struct loop *loop, int64_t deadline) {
   int64_t left = deadline == CLOCK_NEVER ? -1 : deadline - clock_now();
-  int n = wait_exactly(loop->watches, left < 0 && deadline != CLOCK_NEVER ? 0 : left);
-  loop->watches->found = n < 0 ? 0 : n;
+  int n = wait_exactly(loop->fds, left < 0 && deadline != CLOCK_NEVER ? 0 : left);
+  loop->fds->found = n < 0 ? 0 : n;
 }
 
 static void empty_bell(const struct loop *loop) {
@@ -221,20 +219,20 @@ static void empty_bell(const struct loop *loop) {
 }
 
 static void ready(const struct loop *loop, int fd, uint32_t events) {
-  struct watch *watch = find(loop, fd);
+  struct watched *watch = find(loop, fd);
   uint32_t what = 0;
   if (fd == loop->bell_pipe[0]) empty_bell(loop);
   if (!watch) return;
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) what |= WATCH_READ;
-  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) what |= WATCH_WRITE;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) what |= FDS_READ;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) what |= FDS_WRITE;
   watch->ready |= (uint8_t)what;
   wake(watch, what);
-  if (!watch->edge && watch->first) arm(loop->watches, watch, fd, wanted(watch), false);
+  if (!watch->edge && watch->first) arm(loop->fds, watch, fd, wanted(watch), false);
 }
 
 // Makes ready the tasks whose descriptors were found ready. Returns whether there was anything.
-bool watch_dispatch(struct loop *loop) {
-  struct watches *w = loop->watches;
+bool fds_dispatch(struct loop *loop) {
+  struct fds *w = loop->fds;
   int n = w->found;
   w->found = 0;
   for (int i = 0; i < n; i++)
@@ -243,24 +241,24 @@ bool watch_dispatch(struct loop *loop) {
 }
 
 // Looks without sleeping and makes ready what is. Returns whether there was anything.
-bool watch_now(struct loop *loop) {
-  struct watches *w = loop->watches;
+bool fds_now(struct loop *loop) {
+  struct fds *w = loop->fds;
   int n = epoll_wait(w->epoll, w->events, AT_ONCE, 0);
   w->found = n < 0 ? 0 : n;
-  return watch_dispatch(loop);
+  return fds_dispatch(loop);
 }
 
 // Closes the loop's set and its bell's pipe. In a forked child it leaves the parent's registrations
 // alone.
-void watch_free(struct loop *loop) {
-  struct watches *w = loop->watches;
+void fds_free(struct loop *loop) {
+  struct fds *w = loop->fds;
   if (!w) return;
   for (int fd = 0; fd < w->cap; fd++)
     free(w->by_fd[fd]);
   free(w->by_fd);
   close(w->epoll);
   free(w);
-  loop->watches = NULL;
+  loop->fds = NULL;
   close(loop->bell_pipe[0]);
   close(loop->bell_pipe[1]);
   loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
