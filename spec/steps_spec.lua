@@ -46,8 +46,9 @@ local function steps(case)
       up = queue.new(0, { shared = true }),
       go = queue.new(0, { shared = true }),
     }
-    local shared = { queue = world.queue, lock = world.lock, up = world.up, go = world.go }
     if case.setup then case.setup(world) end
+    local shared = { queue = world.queue, lock = world.lock, up = world.up, go = world.go,
+      side = world.side }
     local h = process.start({ method = case.method or "forkserver" }, victim, shared, n,
       case.prepare, case.act)
     if case.prepare then assert(world.up:get(10)) end
@@ -497,6 +498,67 @@ for _, kind in ipairs { "lifo", "priority" } do
     })
   end)
 end
+
+describe("select over three queues, killed at each store of", function()
+  local function choose(w) return queue.select({ w.queue, w.side, w.go }) end
+  local function with_side(w) w.side = queue.lifo(0, { shared = true }) end
+  -- The queues work, nobody is in a line, and of two items at most one is gone.
+  local function check(w, died)
+    local left = w.queue:size() + w.side:size()
+    assert.is_true(left == 1 or (died and left == 2), left .. " left")
+    while w.side:try_get() do end
+    drained(w)
+    assert.is_true(waiting(w.side, 0) and waiting(w.go, 0))
+    queue_works(w)
+    w.side:put(1)
+    assert.equal(1, w.side:get(0))
+  end
+  local function put_both(w)
+    w.queue:put(1)
+    w.side:put(2)
+  end
+  case("a take of what is there", {
+    setup = function(w)
+      with_side(w)
+      put_both(w)
+    end,
+    act = choose, check = check,
+  })
+  case("a wait for what comes", {
+    setup = with_side, act = choose,
+    during = function(w, h)
+      blocked_or_dead("queue")(w, h)
+      put_both(w)
+    end,
+    check = check,
+  })
+  case("a wait that times out", {
+    setup = with_side,
+    act = function(w) queue.select({ w.queue, w.side, w.go }, 0.01) end,
+    check = function(w)
+      put_both(w)
+      w.queue:get()
+      check(w)
+    end,
+  })
+  case("a wait before getters of each model", {
+    setup = with_side,
+    prepare = function(w)
+      w.up:put(true)
+    end,
+    act = choose,
+    wait = get_waiter, on = "queue",
+    during = function(w, h)
+      blocked_or_dead("queue", 5)(w, h)
+      for i = 1, 5 do w.queue:put(i) end
+    end,
+    check = function(w)
+      for _ = 1, 4 do assert(w.up:get(1 * helper.slack), "a getter was not served") end
+      drained(w)
+      queue_works(w)
+    end,
+  })
+end)
 
 describe("a reaper, killed at each store of a burial,", function()
   -- The middle one's child dies holding the lock and waiting in the queue.

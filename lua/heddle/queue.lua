@@ -105,6 +105,15 @@ function queue.priority(maxsize, options)
 end
 
 
+---Waits until one of several queues, of any kind and from any model, has an item, and takes that.
+---Where several have one, each is as likely; queues that are closed and drained are passed over.
+---
+---    local q, item = queue.select({ jobs, control }, 1)
+---    if q == control then stop(item) end
+---@type fun(queues: heddle.queue.Queue[], timeout?: number): heddle.queue.Queue?, any
+queue.select = native.select
+
+
 local function deadline(function_name, timeout)
   if timeout == nil then return nil end
   if type(timeout) ~= "number" or timeout < 0 or timeout ~= timeout then

@@ -55,6 +55,7 @@ static void wake_kicked(struct loop *loop, uint32_t index) {
     if (r->ticket == PARK_NOBODY) {
       park_record_free(index);
     } else {
+      r->woken = 1;
       r->state = PARK_WAITING;
       struct task *task = loop->tasks[r->ticket];
       task->wake |= WAKE_KICK;

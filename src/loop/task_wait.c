@@ -53,25 +53,6 @@ static void stop_waiting(struct task *task) {
   task->wake = 0;
 }
 
-// The waiting task runs again: it has been cancelled, or tries once more, or its time is up.
-static int woken(lua_State *L, int status, lua_KContext context) {
-  struct task *task = (struct task *)context;
-  (void)status;
-  bool time = task->wake & WAKE_TIME;
-  const struct loop_op *op = task->op;
-  if (task_interrupted(task)) {
-    stop_waiting(task);
-    task_raise_pending(L, task);
-  }
-  bool got = op->attempt ? op->attempt(task->object, &task->self) : time;
-  if (!got && !time) {
-    task->wake = 0;
-    return suspend(L, task, woken);
-  }
-  stop_waiting(task);
-  return op->finish(L, task->object, &task->self, got);
-}
-
 // Keeps only those that still wait to be described.
 static void compact_undescribed(struct loop *loop) {
   uint32_t kept = 0;
@@ -97,6 +78,32 @@ static void note_undescribed(struct loop *loop, struct task *task) {
   }
   loop->undescribed[loop->undescribed_count++] = task->self.ticket;
   task->listed = true;
+}
+
+// One whose place in line is new to reports.
+static void note_wait(struct task *task) {
+  if (task->self.record && !task->listed && !park_record(task->self.record)->described)
+    note_undescribed(task->loop, task);
+}
+
+// The waiting task runs again: it has been cancelled, or tries once more, or its time is up.
+static int woken(lua_State *L, int status, lua_KContext context) {
+  struct task *task = (struct task *)context;
+  (void)status;
+  bool time = task->wake & WAKE_TIME;
+  const struct loop_op *op = task->op;
+  if (task_interrupted(task)) {
+    stop_waiting(task);
+    task_raise_pending(L, task);
+  }
+  bool got = op->attempt ? op->attempt(task->object, &task->self) : time;
+  if (!got && !time) {
+    task->wake = 0;
+    note_wait(task);
+    return suspend(L, task, woken);
+  }
+  stop_waiting(task);
+  return op->finish(L, task->object, &task->self, got);
 }
 
 // One that only sleeps has no record: it keeps here when it began, for reports.
@@ -133,7 +140,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   if (op->attempt && op->attempt(object, &task->self))
     return op->finish(L, object, &task->self, true);
   if (timeout > 0 && !start_timer(task, timeout)) luaL_error(L, "not enough memory");
-  if (task->self.record && !task->listed) note_undescribed(task->loop, task);
+  note_wait(task);
   return suspend(L, task, woken);
 }
 

@@ -251,7 +251,7 @@ static const luaL_Reg methods[] = {
     {"try_get", m_try_get}, {"try_put", m_try_put}, {NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {{"new", f_new}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"new", f_new}, {"select", queue_f_select}, {NULL, NULL}};
 
 // Lets queues cross between interpreters. Once per process.
 void queue_cross(void) {

@@ -30,7 +30,7 @@ static bool processes_are_settled(void) {
 static const struct park_record *waiting_task(uint32_t task) {
   for (uint32_t i = 1; i < arena->wait_top; i++) {
     const struct park_record *r = park_record(i);
-    if (r->seat && r->ticket != PARK_NOBODY && r->task == task) return r;
+    if (r->seat && r->ticket != PARK_NOBODY && r->task == task && !r->beside) return r;
   }
   return NULL;
 }
@@ -70,7 +70,8 @@ static void report(void) {
       (size_t)snprintf(text, sizeof text, "heddle: deadlock: every task waits for another\n");
   for (uint32_t i = 1; i < arena->wait_top && n < sizeof text - 300; i++) {
     const struct park_record *r = park_record(i);
-    if (r->seat && r->ticket != PARK_NOBODY) n += describe_waiter(r, text + n, sizeof text - n);
+    if (r->seat && r->ticket != PARK_NOBODY && !r->beside)
+      n += describe_waiter(r, text + n, sizeof text - n);
   }
   if (write(STDERR_FILENO, text, n) < 0) return;
 }
