@@ -28,6 +28,7 @@ lua-sql-sqlite3 dpkg -s lua-sql-sqlite3
 clang command -v clang
 clang-format command -v clang-format
 libclang-rt-14-dev dpkg -s libclang-rt-14-dev || test -n "$(find /usr/lib/clang /usr/lib/llvm-* -name 'libclang_rt.fuzzer-*.a' 2>/dev/null)"
+openssl command -v openssl
 procps command -v ps
 END
       ;;

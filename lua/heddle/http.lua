@@ -241,6 +241,7 @@ end
 ---@field query string  as it was sent, "x=1&y=2"; "" if there is none
 ---@field headers table<string, string>
 ---@field body string  "" if there is none
+---@field peer string?  "127.0.0.1:50512", the client's address; nil on a Unix socket
 
 ---@class heddle.http.Server
 ---@field port integer  nil for a Unix socket
@@ -270,6 +271,8 @@ function http.serve(addr, fn, options)
     misuse(1, "bad-argument", "http.serve: fn: a function expected, got %s", shown(fn))
   end
   if options ~= nil then check_options("http.serve", options, SERVE_OPTIONS) end
+  local problem, code = server.check(addr)
+  if problem then misuse(1, code, "http.serve: %s", problem) end
   options = options or {}
   return server.serve(addr, fn, options.daemon, limit(options.max_body))
 end

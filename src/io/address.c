@@ -93,3 +93,20 @@ int address_port(const struct address *address) {
     return 0;
   }
 }
+
+// Writes it as a text that address_parse reads, of less than ADDRESS_TEXT bytes.
+void address_text(const struct address *address, char *text) {
+  char host[INET6_ADDRSTRLEN];
+  switch (address->to.any.sa_family) {
+  case AF_INET:
+    inet_ntop(AF_INET, &address->to.v4.sin_addr, host, sizeof host);
+    snprintf(text, ADDRESS_TEXT, "%s:%d", host, address_port(address));
+    break;
+  case AF_INET6:
+    inet_ntop(AF_INET6, &address->to.v6.sin6_addr, host, sizeof host);
+    snprintf(text, ADDRESS_TEXT, "[%s]:%d", host, address_port(address));
+    break;
+  default:
+    snprintf(text, ADDRESS_TEXT, "unix:%s", address->to.local.sun_path);
+  }
+}

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+enum { ADDRESS_TEXT = 128 }; // room for any address's text
+
 struct address {
   union {
     struct sockaddr any;
@@ -20,6 +22,7 @@ struct address {
 
 bool address_parse(const char *text, struct address *address);
 int address_listen(struct address *address);
+void address_text(const struct address *address, char *text);
 int address_port(const struct address *address);
 
 #endif

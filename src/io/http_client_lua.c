@@ -71,6 +71,7 @@ static int drive_on(lua_State *L, int status, lua_KContext context) {
   (void)status;
   timer_stop(timers, &task->timer);
   task->wake = 0;
+  if (task != here.driver) return 0; // its client has been closed
   if (task_interrupted(task)) return stopped(L, task);
   http_client_work(here.client);
   int64_t until = next_look(here.client, task->loop);
@@ -257,8 +258,8 @@ static int f_close_idle(lua_State *L) {
   (void)L;
   forget_parents();
   if (!here.client || here.client->busy > 0) return 0;
-  here.keep_until = 1;
   wake_driver();
+  drop_client();
   return 0;
 }
 

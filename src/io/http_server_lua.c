@@ -9,7 +9,6 @@
 #include "loop/misuse_lua.h"
 #include "loop/task.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <poll.h>
@@ -179,13 +178,27 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
   return MHD_YES;
 }
 
+// Sets the address of the other side, which a Unix socket has not.
+static void push_peer(lua_State *L, struct MHD_Connection *connection) {
+  struct address peer = {.size = sizeof peer.to};
+  const struct sockaddr *from =
+      mhd.connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  char text[ADDRESS_TEXT];
+  if (!from || from->sa_family == AF_UNIX) return;
+  memcpy(&peer.to, from, from->sa_family == AF_INET ? sizeof peer.to.v4 : sizeof peer.to.v6);
+  address_text(&peer, text);
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, "peer");
+}
+
 // Pushes the table that the handler gets. (An error in add_header leaves libmicrohttpd's iteration,
 // which holds nothing.)
 static void push_request(lua_State *L, struct http_request *request) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushstring(L, request->method);
   lua_setfield(L, -2, "method");
   push_target(L, request->target);
+  push_peer(L, request->connection);
   http_head_new(L);
   mhd.values(request->connection, MHD_HEADER_KIND, add_header, L);
   lua_setfield(L, -2, "headers");
@@ -200,6 +213,7 @@ static int make_task(lua_State *L) {
   struct http_request *request = lua_touserdata(L, 2);
   struct task *task = task_new(L, server->loop);
   task->number = ++server->loop->interp->names[0];
+  task->daemon = server->driver->daemon;
   task->source = server->source;
   task->line = server->line;
   lua_pushcfunction(L, handle);
@@ -316,18 +330,29 @@ static int push_failure(lua_State *L, int error) {
   return 3;
 }
 
-// serve(address, fn, daemon, max_body) -> server | nil, message, code. Checks the address only.
-// Raises [bad-address], [no-microhttpd].
-static int f_serve(lua_State *L) {
+// check(address) -> nil, or what is wrong: a text and a code; opens libmicrohttpd.
+static int f_check(lua_State *L) {
+  struct address address;
+  size_t size;
+  const char *text = lua_tolstring(L, 1, &size);
   const char *why = mhd_open();
-  if (why) return loop_misuse(L, "no-microhttpd", "http.serve: %s", why);
+  if (why) {
+    lua_pushstring(L, why);
+    lua_pushliteral(L, "no-microhttpd");
+    return 2;
+  }
+  if (strlen(text) == size && address_parse(text, &address)) return 0;
+  lua_pushfstring(L, "addr: '127.0.0.1:8080', '[::1]:0', ':80' or 'unix:/path' expected, got '%s'",
+                  text);
+  lua_pushliteral(L, "bad-address");
+  return 2;
+}
+
+// serve(address, fn, daemon, max_body) -> server | nil, message, code. The arguments have been
+// checked.
+static int f_serve(lua_State *L) {
   struct http_server *server = new_server(L);
-  if (!address_parse(lua_tostring(L, 1), &server->address))
-    return loop_misuse(
-        L, "bad-address",
-        "http.serve: addr: '127.0.0.1:8080', '[::1]:0', ':80' or 'unix:/path' expected, "
-        "got '%s'",
-        lua_tostring(L, 1));
+  address_parse(lua_tostring(L, 1), &server->address);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, -2, 1);
   server->max_body = (size_t)lua_tointeger(L, 4);
@@ -392,21 +417,21 @@ static int m_leave(lua_State *L) {
   return close_server(L, check(L, "close"), lua_isnoneornil(L, 2) ? GRACE : 0);
 }
 
+// Where it can be reached from this machine.
 static void push_url(lua_State *L, const struct http_server *server) {
-  char host[INET6_ADDRSTRLEN] = "localhost";
-  const struct address *address = &server->address;
-  int port = address_port(address);
-  if (address->to.any.sa_family == AF_UNIX) {
+  struct address address = server->address;
+  char text[ADDRESS_TEXT];
+  if (address.to.any.sa_family == AF_UNIX) {
     lua_pushliteral(L, "http://localhost");
-  } else if (address->to.any.sa_family == AF_INET) {
-    bool all = address->to.v4.sin_addr.s_addr == INADDR_ANY;
-    inet_ntop(AF_INET, &address->to.v4.sin_addr, host, sizeof host);
-    lua_pushfstring(L, "http://%s:%d", all ? "127.0.0.1" : host, port);
-  } else {
-    bool all = IN6_IS_ADDR_UNSPECIFIED(&address->to.v6.sin6_addr);
-    inet_ntop(AF_INET6, &address->to.v6.sin6_addr, host, sizeof host);
-    lua_pushfstring(L, "http://[%s]:%d", all ? "::1" : host, port);
+    return;
   }
+  if (address.to.any.sa_family == AF_INET && address.to.v4.sin_addr.s_addr == INADDR_ANY)
+    address.to.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  else if (address.to.any.sa_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(&address.to.v6.sin6_addr))
+    address.to.v6.sin6_addr = in6addr_loopback;
+  address_text(&address, text);
+  lua_pushfstring(L, "http://%s", text);
 }
 
 static int m_index(lua_State *L) {
@@ -425,12 +450,9 @@ static int m_index(lua_State *L) {
 
 static int m_tostring(lua_State *L) {
   const struct http_server *server = check(L, "tostring");
-  bool local = server->address.to.any.sa_family == AF_UNIX;
-  if (local)
-    lua_pushfstring(L, "unix:%s", server->address.to.local.sun_path);
-  else
-    push_url(L, server);
-  lua_pushfstring(L, "http server %s (%s)", lua_tostring(L, -1),
+  char text[ADDRESS_TEXT];
+  address_text(&server->address, text);
+  lua_pushfstring(L, "http server %s (%s)", text,
                   server->end.reached || server->process != program_slot ? "closed"
                   : server->closing                                      ? "closing"
                                                                          : "open");
@@ -438,7 +460,7 @@ static int m_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"close", m_close}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"serve", f_serve}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"check", f_check}, {"serve", f_serve}, {NULL, NULL}};
 
 // Opens heddle.native.http_server.
 int luaopen_heddle_native_http_server(lua_State *L) {
