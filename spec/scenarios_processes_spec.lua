@@ -65,6 +65,11 @@ describe("scenarios of processes:", function()
       .. "initializer\n", r.out)
   end)
 
+  scenario("signals", function(r)
+    assert.equal("parent: sends SIGUSR1\nchild: got SIGUSR1\nchild: waits for the end\n"
+      .. "parent: sends SIGTERM\nparent: worker died: signal 15, exit code -15\n", r.out)
+  end)
+
   local WARNING = "^heddle: fork while 1 other OS thread [^\n]*%(busy%)[^\n]*\n$"
   scenario("fork_with_threads", { err = WARNING }, function(r)
     assert.equal(3, count(r.out, "the child took the lock: true\n"))

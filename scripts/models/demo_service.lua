@@ -1,6 +1,6 @@
 -- The same jobs on the same service: workers of each kind take them from one shared queue.
--- Equal seeds give equal jobs under every model. These are a tenth of the size of those that `heddle
--- demo` does, which with --seed=42 are the very jobs of the Python demo.
+-- Equal seeds give equal jobs under every model. These are a tenth of the size of those that
+-- `heddle demo` does, which with --seed=42 are the very jobs of the Python demo.
 --
 -- From: demo (python -m demo.threads, demo.processes, demo.coroutines; --jobs, --seed, --workers)
 -- Unlike Python: one module serves every model; it ends when the jobs are done.
