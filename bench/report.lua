@@ -56,13 +56,14 @@ local function row(work, ours, peer)
   return cells
 end
 
--- A work's own target, in its unit.
+-- A work's own target: a rate that it reaches, or a time that it keeps within.
 local function absolute_row(work, ours)
   local v = figures(ours)
-  local cells = { work.name, describe(ours), "", "", "", ">= " .. short(work.at_least) .. "/s",
-    "not measured" }
+  local less = work.at_most ~= nil
+  local target = less and "<= " .. work.at_most .. " ms" or ">= " .. short(work.at_least) .. "/s"
+  local cells = { work.name, describe(ours), "", "", "", target, "not measured" }
   if #v > 0 then
-    local _, met = verdict(median(v), work.at_least)
+    local _, met = verdict(median(v), work.at_most or work.at_least, less)
     cells[7] = met
   end
   return cells
@@ -72,7 +73,7 @@ end
 -- this machine has a row only where it has a target.
 function report.add(rows, work, list)
   local ours = list[1]
-  if work.at_least then rows[#rows + 1] = absolute_row(work, ours) end
+  if work.at_least or work.at_most then rows[#rows + 1] = absolute_row(work, ours) end
   for i = 2, #list do
     local peer = list[i]
     if peer.target or next(peer.values) or peer.failures > 0 then

@@ -54,6 +54,22 @@ add("lock_uncontended", "task", {
   { "go" },
 })
 
+-- four workers add to one counter
+add("lock_contended_thread", "contended", {
+  { "python", 1.0 }, { "go", work = "lock_contended" },
+})
+add("lock_contended_isolate", "contended", {
+  { "python", 3, work = "lock_contended_process" }, { "go", work = "lock_contended" },
+})
+add("lock_contended_process", "contended", {
+  { "python", 3 }, { "go", work = "lock_contended" },
+})
+-- how long they wait for the lock: the 99.9th percentile
+for _, model in ipairs { "thread", "isolate", "process" } do
+  add("lock_waits_" .. model, "contended", {}, { at_most = 50, less = true })
+end
+add("select", "contended", { { "go", 0.3 } })
+
 add("queue_isolate_1x1", "parallel", {
   { "c", 0.5 }, { "python", 6 }, { "lanes", 8 }, { "go" }, { "node" },
 })

@@ -164,6 +164,58 @@ func lock(n int) float64 {
 	return since(t)
 }
 
+// Four goroutines that add to one counter.
+func contended(n int) float64 {
+	var m sync.Mutex
+	counter := 0
+	t := time.Now()
+	together(4, func() {
+		for i := 0; i < n/4; i++ {
+			m.Lock()
+			counter++
+			m.Unlock()
+		}
+	})
+	return since(t)
+}
+
+// One that selects over 16 channels which four producers fill in turn.
+func selects(n int) float64 {
+	var c [16]chan int
+	for i := range c {
+		c[i] = make(chan int, 128)
+	}
+	t := time.Now()
+	for p := 0; p < 4; p++ {
+		go func(own []chan int) {
+			for i := 0; i < n/4; i++ {
+				own[i%4] <- i
+			}
+		}(c[p*4 : p*4+4])
+	}
+	for i := 0; i < n/4*4; i++ {
+		select {
+		case <-c[0]:
+		case <-c[1]:
+		case <-c[2]:
+		case <-c[3]:
+		case <-c[4]:
+		case <-c[5]:
+		case <-c[6]:
+		case <-c[7]:
+		case <-c[8]:
+		case <-c[9]:
+		case <-c[10]:
+		case <-c[11]:
+		case <-c[12]:
+		case <-c[13]:
+		case <-c[14]:
+		case <-c[15]:
+		}
+	}
+	return since(t)
+}
+
 func main() {
 	w := os.Args[1]
 	runtime.GOMAXPROCS(2)
@@ -189,6 +241,10 @@ func main() {
 		rate(w, "chan, LockOSThread", pingpong, 1000, "round trips/s")
 	case "lock_uncontended":
 		rate(w, "sync.Mutex", lock, 10000, "pairs/s")
+	case "lock_contended":
+		rate(w, "sync.Mutex", contended, 10000, "additions/s")
+	case "select":
+		rate(w, "select", selects, 10000, "items/s")
 	default:
 		os.Exit(3)
 	}

@@ -315,6 +315,47 @@ def lock_multiprocessing(w):
     lock_with(w, "mp.Lock", mp.Lock())
 
 
+# ---- four workers that add to one counter under a lock
+WORKERS = 4
+
+
+def _add_to_object(lock, counter, n, barrier):
+    barrier.wait()
+    for _ in range(n):
+        with lock:
+            counter.value += 1
+
+
+def contended(w, variant, make, lock, counter, barrier):
+    def once(n):
+        counter.value = 0
+        ws = [make(target=_add_to_object, args=(lock, counter, n // WORKERS, barrier))
+              for _ in range(WORKERS)]
+        for x in ws:
+            x.start()
+        barrier.wait()
+        t = now()
+        for x in ws:
+            x.join()
+        t = now() - t
+        assert counter.value == n // WORKERS * WORKERS
+        return t
+    rate(w, variant, once, 10000, "additions/s")
+
+
+def lock_contended_thread(w):
+    import threading
+    import types
+    contended(w, "threads, threading.Lock", threading.Thread, threading.Lock(),
+              types.SimpleNamespace(value=0), threading.Barrier(WORKERS + 1))
+
+
+def lock_contended_process(w):
+    import multiprocessing as mp
+    contended(w, "processes, mp.Lock, mp.RawValue", mp.Process, mp.Lock(), mp.RawValue("q", 0),
+              mp.Barrier(WORKERS + 1))
+
+
 if __name__ == "__main__":
     work = sys.argv[1] if len(sys.argv) == 2 else ""
     if work not in globals():
