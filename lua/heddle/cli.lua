@@ -69,7 +69,9 @@ local function trace_error(err)
     err = kind == "number" and tostring(err) or ("(error object is a %s value)"):format(kind)
   end
   if type(err) ~= "string" then return err end
-  return cut(debug.traceback(err, 2))
+  local trace = cut(debug.traceback("", 2)):sub(2)
+  if err:find "\nstack traceback:\n" then trace = trace:gsub("^stack traceback:\n", "") end
+  return err .. "\n" .. trace
 end
 
 

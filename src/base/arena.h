@@ -78,11 +78,12 @@ struct arena_head {
   _Atomic uint32_t forkserver;   // process slot + 1 of the fork server, 0: none
   _Atomic uint32_t fork_request; // there are requests for it
   _Atomic uint32_t want_forkserver;
-  _Atomic uint32_t reaper_seat; // of the root's reaper
-  _Atomic uint32_t root_seat;   // of the root's main thread
-  uint32_t root_id;             // the id of the root's process handle
-  _Atomic uint32_t view_turn;   // requests for a view of all tasks so far
-  _Atomic uint32_t view_askers; // of these not yet answered
+  _Atomic uint32_t reaper_seat;  // of the root's reaper
+  _Atomic uint32_t root_seat;    // of the root's main thread
+  _Atomic uint32_t main_cancels; // requests to the program's main task
+  uint32_t root_id;              // the id of the root's process handle
+  _Atomic uint32_t view_turn;    // requests for a view of all tasks so far
+  _Atomic uint32_t view_askers;  // of these not yet answered
   struct arena_trace trace;
 };
 

@@ -57,12 +57,36 @@ static void close_dead(lua_State *L, lua_State *co) {
   lua_replace(L, -2);
 }
 
+static int f_xpcall(lua_State *L);
+
+static int no_handler(lua_State *L) {
+  lua_settop(L, 1);
+  return 1;
+}
+
+// Raises the error on top of L, in a task that is being stopped for good. The user's message
+// handlers on the way are left out: no hook could end one that runs for ever.
+int coroutine_stop(lua_State *L) {
+  enum { MOST_LEVELS = 5000, HANDLER = 2 };
+  lua_Debug ar;
+  luaL_checkstack(L, 4, NULL);
+  for (int level = 0; level < MOST_LEVELS && lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "f", &ar);
+    if (lua_tocfunction(L, -1) == f_xpcall) {
+      lua_pushcfunction(L, no_handler);
+      if (!lua_setlocal(L, &ar, HANDLER)) lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  return lua_error(L);
+}
+
 // Hands an error on as resume or wrap do; the error is on top.
 static int failed(lua_State *L, lua_State *co, lua_KContext flavour) {
   if (being_stopped()) {
     close_dead(L, co);
     gil_budget(L);
-    return lua_error(L);
+    return coroutine_stop(L);
   }
   if (flavour == FLAVOUR_RESUME) {
     lua_pushboolean(L, 0);
@@ -87,6 +111,7 @@ int coroutine_enter(lua_State *L, lua_State *co, int arguments, int *values) {
   loop->chain_ok = outer_ok && lua_isyieldable(L);
   gil_extra(co)->parked = 0;
   gil_running = co;
+  if (being_stopped()) gil_watch(co);
   if (gil_wanted()) gil_arm(co);
   int status = lua_resume(co, L, arguments, values);
   gil_running = outer;
@@ -238,7 +263,7 @@ static int f_close(lua_State *L) {
 
 static int protected_done(lua_State *L, int status, lua_KContext extra) {
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)extra;
-  if (being_stopped()) return lua_error(L);
+  if (being_stopped()) return coroutine_stop(L);
   lua_pushboolean(L, 0);
   lua_insert(L, -2);
   return 2;

@@ -9,5 +9,6 @@
 void coroutine_open(lua_State *L);
 int coroutine_enter(lua_State *L, lua_State *co, int arguments, int *values);
 int coroutine_reset(lua_State *co);
+int coroutine_stop(lua_State *L);
 
 #endif

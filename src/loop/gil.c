@@ -21,6 +21,7 @@ static const int64_t FORCED_WAIT = 5000000;
 _Thread_local struct lua_State *volatile gil_running;
 _Thread_local volatile sig_atomic_t gil_wants_switch, gil_wants_look;
 static _Thread_local volatile sig_atomic_t setting_hook;
+static _Thread_local volatile sig_atomic_t hook_armed; // the hook was set to serve a request
 static void (*look_at_requests)(struct lua_State *co);
 
 _Static_assert(sizeof(struct gil_extra) <= LUA_EXTRASPACE, "a coroutine's own record fits");
@@ -54,8 +55,17 @@ static bool somebody_waits(void) {
 
 static void master_hook(lua_State *L, lua_Debug *ar);
 
+static struct task *being_stopped(void) {
+  struct task *task = loop_self ? loop_self->current : NULL;
+  return task && task->hard ? task : NULL;
+}
+
 static void set_hook(lua_State *co) {
   struct gil_extra *extra = gil_extra(co);
+  if (being_stopped()) {
+    gil_watch(co);
+    return;
+  }
 #ifdef HEDDLE_TSAN
   lua_sethook(co, master_hook, extra->mask | LUA_MASKCOUNT, extra->count ? extra->count : 1000);
 #else
@@ -63,23 +73,41 @@ static void set_hook(lua_State *co) {
 #endif
 }
 
+// A stretch of the clean-up in a task that is stopped for good has run; when it has had its budget,
+// it is stopped again.
+static void spend(lua_State *L, struct task *task) {
+  if (task->budget > 0) task->budget--;
+  if (task->budget > 0) return;
+  gil_wants_look = 1;
+  gil_serve(L);
+}
+
+// Serves what the thread was asked. Returns false if the hook came for the user's own sake.
+static bool serve_requests(lua_State *L, const lua_Debug *ar, bool armed) {
+  struct task *stopped = being_stopped();
+  bool asked = gil_wanted() || somebody_waits();
+  if (!asked && !armed && !stopped) return false;
+  set_hook(L);
+  if (asked) {
+    if (!gil_wanted()) gil_wants_switch = 1;
+    gil_serve(L);
+  } else if (stopped && !armed && ar->event == LUA_HOOKCOUNT) {
+    spend(L, stopped);
+  }
+  return asked || stopped || armed;
+}
+
 // The one hook of the engine: serves what the thread was asked, then the user's own hook.
 static void master_hook(lua_State *L, lua_Debug *ar) {
   struct gil_extra *extra = gil_extra(L);
-  bool stopped = loop_self && loop_self->current && loop_self->current->hard;
-  bool asked = gil_wanted() || stopped || somebody_waits();
-  if (asked) {
-    set_hook(L);
-    if (stopped)
-      gil_wants_look = 1;
-    else if (!gil_wanted())
-      gil_wants_switch = 1;
-    gil_serve(L);
-  } else if (extra->mask == 0) {
+  bool armed = hook_armed;
+  hook_armed = 0;
+  bool served = serve_requests(L, ar, armed);
+  if (!served && extra->mask == 0) {
     set_hook(L);
     return;
   }
-  if (asked && ar->event == LUA_HOOKCOUNT && extra->count != 1) return;
+  if (served && ar->event == LUA_HOOKCOUNT && extra->count != 1) return;
   int bit = ar->event == LUA_HOOKTAILCALL ? LUA_MASKCALL : 1 << ar->event;
   if (!(extra->mask & bit)) return;
   int top = lua_gettop(L);
@@ -95,15 +123,24 @@ void gil_arm(lua_State *co) {
   enum { SPREAD = 8 };
   static _Thread_local volatile sig_atomic_t turn;
   turn = (turn + 1) % SPREAD;
+  hook_armed = 1;
   lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, 1 + turn);
 }
 
-// Lets the clean-up of a coroutine that is stopped for good run for a while before it is made to
-// look again.
+enum { STRETCH = 10000, STRETCHES = 100 }; // instructions of a clean-up, and how many of these
+
+// Lets the clean-up of a task that is stopped for good run for a while in `co` before it is stopped
+// again.
 void gil_budget(lua_State *co) {
-  enum { INSTRUCTIONS = 100000 };
+  struct task *task = being_stopped();
   gil_wants_look = 0;
-  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, INSTRUCTIONS);
+  if (task) task->budget = STRETCHES;
+  gil_watch(co);
+}
+
+// What runs in `co` counts for the budget of the task that is being stopped.
+void gil_watch(lua_State *co) {
+  lua_sethook(co, master_hook, LUA_MASKCOUNT | gil_extra(co)->mask, STRETCH);
 }
 
 // Sets the user's own hook of a coroutine; mask 0: none. What it calls is kept in the registry.

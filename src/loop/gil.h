@@ -53,6 +53,7 @@ void gil_take(struct gil *gil);
 void gil_release(struct gil *gil, bool forced);
 void gil_arm(struct lua_State *co);
 void gil_budget(struct lua_State *co);
+void gil_watch(struct lua_State *co);
 void gil_serve(struct lua_State *co);
 void gil_ask_to_look(int tid);
 void gil_ask_thread_to_look(int pid, int tid);

@@ -115,28 +115,101 @@ void handle_write_place(const struct interp *interp, uint16_t source, int line, 
   snprintf(text, size, source ? "%s:%d" : "%s", slash ? slash + 1 : file, line);
 }
 
-// With [error][traceback or nil] on top: raises the error, a string with its traceback added.
-int handle_raise(lua_State *L, const char *kind) {
-  (void)kind;
-  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
-    lua_pop(L, 1);
-    return lua_error(L);
+// joined tracebacks ----------------------------------------------------------------------------
+
+#define TRACE_HEAD "stack traceback:\n"
+
+// The traceback that a worker's error brought along in its text; NULL: none.
+static const char *trace_inside(const char *text) {
+  const char *at = text ? strstr(text, "\n" TRACE_HEAD) : NULL;
+  return at ? at + 1 : NULL;
+}
+
+// The tracebacks of errors that are no strings, by the error.
+static void push_traces(lua_State *L) {
+  if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.traces")) {
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
   }
-  lua_pushliteral(L, "\n");
-  lua_insert(L, -2);
-  lua_concat(L, 3);
+}
+
+static bool is_object(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TTABLE || lua_type(L, index) == LUA_TUSERDATA;
+}
+
+// Pushes the traceback that came with the error at `error` from a worker further in, or nil.
+static void push_inner_trace(lua_State *L, int error) {
+  error = lua_absindex(L, error);
+  if (is_object(L, error)) {
+    push_traces(L);
+    lua_pushvalue(L, error);
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+  } else {
+    lua_pushstring(L,
+                   lua_type(L, error) == LUA_TSTRING ? trace_inside(lua_tostring(L, error)) : NULL);
+  }
+}
+
+// With a traceback on top: puts before it the one that came with the error at `error` from a worker
+// further in, so that both are one.
+void handle_join_trace(lua_State *L, int error) {
+  push_inner_trace(L, error);
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pop(L, 1);
+    return;
+  }
+  const char *own = lua_tostring(L, -2);
+  if (strncmp(own, TRACE_HEAD, strlen(TRACE_HEAD)) == 0) own += strlen(TRACE_HEAD);
+  lua_pushfstring(L, "%s\n%s", lua_tostring(L, -1), own);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+// With [error][traceback or nil] on top: adds the traceback to a string in place of the one that is
+// in there; with any other error it is kept for who joins it. Pops the traceback.
+static void attach_trace(lua_State *L) {
+  const char *text = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+  if (lua_type(L, -1) == LUA_TSTRING && text) {
+    const char *inner = trace_inside(text);
+    if (inner)
+      lua_pushlstring(L, text, (size_t)(inner - text - 1));
+    else
+      lua_pushvalue(L, -2);
+    lua_pushliteral(L, "\n");
+    lua_pushvalue(L, -3);
+    lua_concat(L, 3);
+    lua_replace(L, -3);
+  } else if (lua_type(L, -1) == LUA_TSTRING && is_object(L, -2)) {
+    push_traces(L);
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+// With [error][joined traceback or nil] on top: raises the error, a string with its traceback.
+int handle_raise(lua_State *L) {
+  attach_trace(L);
   return lua_error(L);
 }
 
 // With [name][error][traceback or nil] on top: replaces them by the report of an error nobody asked
 // for.
 void handle_push_report(lua_State *L, const char *kind) {
-  const char *message = luaL_tolstring(L, -2, NULL);
-  const char *trace = lua_isstring(L, -2) ? lua_tostring(L, -2) : "";
-  lua_pushfstring(L, "heddle: %s %s failed, and nobody asked for its result: %s\n%s%s", kind,
-                  lua_tostring(L, -4), message, trace, *trace ? "\n" : "");
-  lua_replace(L, -5);
-  lua_pop(L, 3);
+  if (lua_type(L, -2) != LUA_TSTRING) {
+    luaL_tolstring(L, -2, NULL);
+    lua_replace(L, -3);
+  }
+  attach_trace(L);
+  lua_pushfstring(L, "heddle: %s %s failed, and nobody asked for its result: %s\n", kind,
+                  lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, -3);
+  lua_pop(L, 1);
 }
 
 // Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to

@@ -18,7 +18,8 @@ uint16_t handle_started_at(lua_State *L, int *line);
 void handle_write_place(const struct interp *interp, uint16_t source, int line, char *text,
                         size_t size);
 void handle_push_place(lua_State *L, uint16_t source, int line);
-int handle_raise(lua_State *L, const char *kind);
+void handle_join_trace(lua_State *L, int error);
+int handle_raise(lua_State *L);
 void handle_push_report(lua_State *L, const char *kind);
 void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
                  lua_CFunction tostring);

@@ -71,10 +71,11 @@ struct task {
   uint8_t watch_for; // enum fds_event
   bool listed;       // in the undescribed list
   bool daemon, named, internal;
-  bool asked;  // somebody has asked for its result
-  bool hard;   // is being stopped for good
-  bool main;   // the loop's own function: the thread's, isolate's or process's
-  bool of_luv; // calls back for luv
+  bool asked;     // somebody has asked for its result
+  bool hard;      // is being stopped for good
+  bool main;      // the loop's own function: the thread's, isolate's or process's
+  bool of_luv;    // calls back for luv
+  uint8_t budget; // while it is being stopped for good: how much its clean-up may still run
   uint16_t shields;
   uint16_t cancels; // requests not yet raised
   int32_t results;  // how many; before it runs: how many arguments

@@ -97,6 +97,19 @@ void task_push_name(lua_State *L, int handle) {
     lua_pushfstring(L, "Task-%d", (int)task->number);
 }
 
+// Writes what reports call a live task: the function of a thread, isolate or process goes by that
+// one's name, which is its OS thread's. Needs a few slots of L's stack.
+void task_write_name(lua_State *L, struct loop *loop, struct task *task, char *text, size_t size) {
+  if (task->main && loop->worker) {
+    snprintf(text, size, "%.31s", program_seat(loop->seat)->name);
+    return;
+  }
+  task_push(L, loop, task);
+  task_push_name(L, lua_gettop(L));
+  snprintf(text, size, "%s", lua_tostring(L, -1));
+  lua_pop(L, 2);
+}
+
 // Pushes the table that the handle at index `handle` keeps: name, traceback, locals …
 void task_push_extras(lua_State *L, int handle) {
   if (lua_getiuservalue(L, handle, 2) == LUA_TTABLE) return;
@@ -335,6 +348,7 @@ void task_run(struct loop *loop, struct task *task) {
                 : task->state == TASK_RUNNING ? TASK_DONE
                                               : task->state;
     end_task(loop, task, state, co, status == LUA_OK ? values : 1);
+    loop->current = NULL; // the task may be collected from here on
     give_coroutine_back(loop, co, status);
   }
   if (trace_on()) task_trace_stop(loop, task);

@@ -2,9 +2,11 @@
 #include "loop/task.h"
 
 #include "base/program.h"
+#include "loop/coroutine_lua.h"
 #include "loop/deadline.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 
 #define CANCELLED_META "heddle.cancelled"
 
@@ -52,6 +54,41 @@ bool task_cancel(struct task *task, enum task_reason reason, bool hard) {
   return true;
 }
 
+// Notes who asked, for the error that will be raised. Does nothing for a task that has ended.
+void task_note_canceller(struct task *task, const char *by) {
+  if (!task || task_ended(task) || !*by) return;
+  lua_State *L = task->loop->base;
+  if (!lua_checkstack(L, 6)) return;
+  task_push(L, task->loop, task);
+  task_push_extras(L, lua_gettop(L));
+  lua_pushstring(L, by);
+  lua_setfield(L, -2, "cancel_by");
+  lua_pop(L, 2);
+}
+
+// Writes the name of the running task, for that; nothing where none runs.
+void task_write_canceller(lua_State *L, char *text, size_t size) {
+  text[0] = 0;
+  if (loop_self && loop_self->current)
+    task_write_name(L, loop_self, loop_self->current, text, size);
+}
+
+// The same by who runs now: also makes a task that computes look up if it is to be stopped for
+// good. Returns false if it has ended.
+bool task_cancel_now(lua_State *L, struct task *task, bool hard) {
+  char by[64];
+  if (!task_cancel(task, REASON_CANCEL, hard)) return false;
+  task_write_canceller(L, by, sizeof by);
+  task_note_canceller(task, by);
+  if (hard && loop_self && task == loop_self->current) {
+    gil_wants_look = 1;
+    gil_arm(L);
+  } else if (hard && task->loop != loop_self) {
+    gil_ask_to_look(program_seat(task->loop->seat)->tid);
+  }
+  return true;
+}
+
 // Whether the task's blocking calls are to raise: by a cancel, or a deadline it is in.
 bool task_interrupted(const struct task *task) {
   return cancelled(task) || (task->deadlines && deadline_due(task));
@@ -80,11 +117,9 @@ void task_raise_pending(lua_State *L, struct task *task) {
   if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
     by = lua_tostring(L, -1);
   task_push_cancelled(L, reasons[task->reason], by);
+  if (task->hard) coroutine_stop(L);
   lua_error(L);
 }
-
-// The same from a hook, in a task that does not wait.
-void task_raise_now(lua_State *L, struct task *task) { task_raise_pending(L, task); }
 
 static int cancelled_tostring(lua_State *L) {
   lua_getfield(L, 1, "reason");

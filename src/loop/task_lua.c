@@ -114,7 +114,7 @@ static int join_finish(lua_State *L, void *object, struct park_self *self, bool 
   return 1;
 }
 
-static void push_traceback(lua_State *L, struct task *task) {
+static void join_traceback(lua_State *L, struct task *task) {
   lua_pushnil(L);
   if (lua_getiuservalue(L, 1, 2) != LUA_TTABLE || lua_getfield(L, -1, "traceback") != LUA_TSTRING) {
     lua_settop(L, -2);
@@ -125,6 +125,23 @@ static void push_traceback(lua_State *L, struct task *task) {
   handle_push_place(L, task->source, task->line);
   lua_pushfstring(L, "%s\n\tin task %s, started at %s", lua_tostring(L, -3), lua_tostring(L, -2),
                   lua_tostring(L, -1));
+  lua_getiuservalue(L, 1, 1);
+  lua_insert(L, -2);
+  handle_join_trace(L, -2);
+}
+
+// Pushes the joined traceback of the failed task at 1, made once; nil if it has none.
+static void push_traceback(lua_State *L, struct task *task) {
+  task_push_extras(L, 1);
+  int extras = lua_gettop(L);
+  if (lua_getfield(L, extras, "joined") != LUA_TSTRING) {
+    lua_pop(L, 1);
+    join_traceback(L, task);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, extras, "joined");
+  }
+  lua_replace(L, extras);
+  lua_settop(L, extras);
 }
 
 static int push_results(lua_State *L, struct task *task) {
@@ -134,7 +151,7 @@ static int push_results(lua_State *L, struct task *task) {
     lua_pushvalue(L, -1);
     lua_getiuservalue(L, 1, 1);
     lua_insert(L, -2);
-    return handle_raise(L, "task");
+    return handle_raise(L);
   }
   if (task->results <= 1) return task->results;
   int values = lua_gettop(L);
@@ -229,17 +246,6 @@ static void cancel_new(lua_State *L, struct task *task) {
   task->state = TASK_CANCELLED;
 }
 
-// Notes who asked, for the error that will be raised.
-static void note_canceller(lua_State *L) {
-  struct task *by = loop_self ? loop_self->current : NULL;
-  if (!by) return;
-  task_push_extras(L, 1);
-  task_push(L, loop_self, by);
-  task_push_name(L, lua_gettop(L));
-  lua_setfield(L, -3, "cancel_by");
-  lua_pop(L, 2);
-}
-
 static int m_cancel(lua_State *L) {
   struct task *task = task_check(L, 1, "cancel");
   bool hard = wants_hard(L, 2);
@@ -248,15 +254,7 @@ static int m_cancel(lua_State *L) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  bool taken = task_cancel(task, REASON_CANCEL, hard);
-  if (taken) note_canceller(L);
-  lua_pushboolean(L, taken);
-  if (taken && hard && loop_self && task == loop_self->current) {
-    gil_wants_look = 1;
-    gil_arm(L);
-  } else if (taken && hard && task->loop != loop_self) {
-    gil_ask_to_look(program_seat(task->loop->seat)->tid);
-  }
+  lua_pushboolean(L, task_cancel_now(L, task, hard));
   return 1;
 }
 
@@ -304,8 +302,6 @@ static void report_unread(lua_State *L, struct task *task) {
   task_push_name(L, 1);
   lua_getiuservalue(L, 1, 1);
   push_traceback(L, task);
-  lua_replace(L, 4);
-  lua_settop(L, 4);
   handle_push_report(L, "task");
   fputs(lua_tostring(L, -1), stderr);
 }

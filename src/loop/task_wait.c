@@ -204,10 +204,7 @@ static void describe_one(struct loop *loop, struct task *task) {
   struct park_record *r = park_record(task->self.record);
   lua_State *L = loop->base;
   if (r->described || !lua_checkstack(L, 8)) return;
-  task_push(L, loop, task);
-  task_push_name(L, lua_gettop(L));
-  snprintf(r->who, sizeof r->who, "%s", lua_tostring(L, -1));
-  lua_pop(L, 2);
+  task_write_name(L, loop, task, r->who, sizeof r->who);
   r->what[0] = 0;
   if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
   task_describe_where(task->parked_in, r->where, sizeof r->where);

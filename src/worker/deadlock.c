@@ -39,28 +39,40 @@ static const char *process_name(uint32_t slot) {
   return slot == 0 ? "main" : program_process(slot)->name;
 }
 
-static int describe_holder(const struct park_record *r, char *text, size_t size) {
+// Writes who it is: a task with the thread, isolate or process that it lives in, and those with
+// their process, unless that is the program's first.
+static int write_who(const struct park_record *r, char *text, size_t size) {
+  const struct program_seat *s = program_seat(r->seat - 1);
+  const char *home = s->name, *process = process_name(s->used - 1);
+  bool itself = *home == 0 || strncmp(r->who, home, sizeof r->who - 1) == 0;
+  bool apart = s->used > 1 && strcmp(home, process) != 0;
+  return snprintf(text, size, "%s%s%s%s%s", r->who, itself ? "" : " in ", itself ? "" : home,
+                  apart ? " of " : "", apart ? process : "");
+}
+
+static void write_holder(const struct park_record *r, char *text, size_t size) {
   uint32_t process, task;
+  char who[96];
   text[0] = 0;
-  if (!sync_is_object(r->object)) return 0;
+  if (!sync_is_object(r->object)) return;
   const struct sync_object *object = arena_at(r->object);
   if ((object->kind != SYNC_LOCK && object->kind != SYNC_RLOCK) ||
       !sync_lock_holder((const struct sync_lock *)object, &process, &task))
-    return 0;
+    return;
   const struct park_record *holder = waiting_task(task);
+  if (holder) write_who(holder, who, sizeof who);
   if (holder)
-    return snprintf(text, size, ", held by %s of process %s", holder->who, process_name(process));
-  return snprintf(text, size, ", held by a task of process %s that has ended",
-                  process_name(process));
+    snprintf(text, size, ", held by %s", who);
+  else
+    snprintf(text, size, ", held by a task of process %s that has ended", process_name(process));
 }
 
 static size_t describe_waiter(const struct park_record *r, char *text, size_t size) {
-  char holder[96];
-  describe_holder(r, holder, sizeof holder);
-  const struct program_seat *s = program_seat(r->seat - 1);
-  int n =
-      snprintf(text, size, "  %s of process %s (thread %s) waits for %s at %s%s\n", r->who,
-               process_name(s->used - 1), s->name[0] ? s->name : "main", r->what, r->where, holder);
+  char who[96], holder[128];
+  write_who(r, who, sizeof who);
+  write_holder(r, holder, sizeof holder);
+  int n = snprintf(text, size, "  %s waits for %s at %s%s\n", who, r->what,
+                   r->where[0] ? r->where : "?", holder);
   return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size;
 }
 

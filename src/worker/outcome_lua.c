@@ -21,6 +21,8 @@ static void push_started(lua_State *L, int given) {
 
 // Pushes the joined traceback of the handle at 1: where raised, in which worker, where started.
 static void push_trace(lua_State *L, struct worker *w, int given) {
+  if (lua_getfield(L, given, "joined") == LUA_TSTRING) return;
+  lua_pop(L, 1);
   if (lua_getfield(L, given, "trace") != LUA_TSTRING) {
     lua_pop(L, 1);
     lua_pushliteral(L, "stack traceback:");
@@ -30,6 +32,12 @@ static void push_trace(lua_State *L, struct worker *w, int given) {
                   w->head.name, lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
+  lua_getfield(L, given, "error");
+  lua_insert(L, -2);
+  handle_join_trace(L, -2);
+  lua_replace(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, given, "joined");
 }
 
 static int decode_end(lua_State *L) {
@@ -133,7 +141,7 @@ static int have_results(lua_State *L, void *object, struct park_self *ask, bool 
   if (n >= 0) return n;
   push_error(L, w, given);
   push_trace(L, w, given);
-  return handle_raise(L, worker_kind(w));
+  return handle_raise(L);
 }
 
 static void describe_end(void *object, char *text, size_t size) {

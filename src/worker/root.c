@@ -80,6 +80,7 @@ static void attend(struct loop *loop, uint32_t why) {
   if ((why & ATTENTION_NAME) && w) prctl(PR_SET_NAME, w->head.name);
   if ((why & ATTENTION_WORKER) && w && w->cancels) {
     uint32_t n = atomic_exchange(&w->cancels, 0);
+    task_note_canceller(loop->main_task, w->by);
     while (n-- > 0)
       task_cancel(loop->main_task, REASON_CANCEL, false);
     for (uint32_t i = 0; w->hard && i < loop->task_cap; i++)
@@ -88,6 +89,8 @@ static void attend(struct loop *loop, uint32_t why) {
   }
   if (loop->seat != arena->root_seat || program_slot != 0) return;
   if (!gil_running) print_if_asked(loop->base);
+  for (uint32_t n = atomic_exchange(&arena->main_cancels, 0); n > 0 && loop->main_task; n--)
+    task_cancel(loop->main_task, REASON_CANCEL, false);
   if (arena->deadlock) {
     fflush(NULL);
     worker_kill_all();
@@ -115,7 +118,8 @@ static void look(lua_State *L) {
   if (interrupted && task != loop->main_task) {
     task_cancel(task, REASON_INTERRUPTED, false);
   }
-  if (task->hard || (interrupted && task->cancels && !task->shields)) task_raise_pending(L, task);
+  bool stop = task->hard && task->budget == 0; // not while its clean-up runs
+  if (stop || (interrupted && task->cancels && !task->shields)) task_raise_pending(L, task);
 }
 
 // What every process of the program does first.

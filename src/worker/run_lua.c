@@ -1,4 +1,5 @@
 // What a worker does in Lua: its interpreter, its function, what it leaves behind.
+#include "loop/handle_lua.h"
 #include "value/value.h"
 #include "worker/worker.h"
 
@@ -139,6 +140,9 @@ static enum worker_outcome leave_outcome(lua_State *L, struct worker *w, int han
     lua_getfield(L, -1, "traceback");
     lua_replace(L, value + 1);
   }
+  lua_settop(L, value + 1);
+  if (lua_isstring(L, value + 1) && lua_type(L, value) != LUA_TSTRING)
+    handle_join_trace(L, value); // a string brings its own along
   leave_failure(L, w, value, value + 1);
   return task->state == TASK_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED;
 }

@@ -29,7 +29,8 @@ struct worker {
   uint32_t process;         // a process: its slot + 1
   _Atomic int32_t pid;
   int32_t exit_code; // a process: as h:exitcode()
-  uint32_t id, number, order;
+  uint32_t id, order;
+  char by[16];                // who asked it last to stop
   uint32_t parent;            // id of the thread, isolate or process that started it
   uint32_t starter;           // slot of the process that started it
   uint64_t memory, cpu;       // limits, 0: none

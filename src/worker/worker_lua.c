@@ -85,11 +85,42 @@ static int m_alive(lua_State *L) {
   return 1;
 }
 
+static bool is_thread(const struct loop *loop) {
+  return loop->worker && ((const struct worker *)loop->worker)->model == MODEL_THREAD;
+}
+
 // Sends a signal to a worker's process; one that is still being started begins with it.
 static bool kill_process(struct worker *w, int signal) {
   if (w->ended || w->process == 0) return false;
   if (w->pid == 0) w->hard = (uint32_t)signal;
   return w->pid == 0 || kill(w->pid, signal) == 0;
+}
+
+// A process is stopped for good by being killed, which is no failure to report then.
+static bool stop_process(struct worker *w) {
+  if (!kill_process(w, SIGKILL)) return false;
+  w->asked = 1;
+  return true;
+}
+
+// The loop that this interpreter began with.
+static struct loop *main_loop(void) {
+  struct loop *l = loop_self->interp->loops;
+  while (l->next && is_thread(l))
+    l = l->next;
+  return l;
+}
+
+// Asks what the program or interpreter began with to stop. The program's main task can't be stopped
+// for good.
+static bool cancel_main(lua_State *L, const struct worker *w, bool hard) {
+  struct loop *loop = main_loop();
+  bool elsewhere = w->model == MODEL_PROCESS && loop->seat != arena->root_seat;
+  if (!elsewhere) return loop->main_task && task_cancel_now(L, loop->main_task, hard);
+  if (hard) return false;
+  atomic_fetch_add(&arena->main_cancels, 1);
+  program_ask(arena->root_seat, ATTENTION_SIGNAL);
+  return true;
 }
 
 // h:cancel([{hard=true}]) -> whether the request was taken
@@ -108,8 +139,10 @@ static int m_cancel(lua_State *L) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushboolean(L, hard && w->model == MODEL_PROCESS ? kill_process(w, SIGKILL)
-                                                       : worker_cancel(w, hard));
+  task_write_canceller(L, w->by, sizeof w->by);
+  lua_pushboolean(L, w->standing                         ? cancel_main(L, w, hard)
+                     : hard && w->model == MODEL_PROCESS ? stop_process(w)
+                                                         : worker_cancel(w, hard));
   return 1;
 }
 
@@ -220,17 +253,6 @@ static int m_tostring(lua_State *L) {
 
 // the running one ------------------------------------------------------------------------------
 
-static bool is_thread(const struct loop *loop) {
-  return loop->worker && ((const struct worker *)loop->worker)->model == MODEL_THREAD;
-}
-
-// The seat of the loop that this interpreter began with.
-static uint32_t main_seat(void) {
-  for (const struct loop *l = loop_self->interp->loops; l; l = l->next)
-    if (!is_thread(l)) return l->seat;
-  return loop_self->seat;
-}
-
 // Pushes the handle that stands for the main thread, isolate or process of this interpreter.
 static void push_main(lua_State *L, int model) {
   char key[32];
@@ -240,7 +262,7 @@ static void push_main(lua_State *L, int model) {
   object_push_new(L, (struct sync_object *)worker_create((enum worker_model)model));
   struct worker *w = worker_at(L, -1);
   strcpy(w->head.name, "main");
-  w->seat = main_seat() + 1;
+  w->seat = main_loop()->seat + 1;
   w->pid = getpid();
   w->asked = w->standing = 1;
   if (model == MODEL_PROCESS) w->id = arena->root_id;
