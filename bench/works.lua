@@ -99,6 +99,9 @@ add("start_fork", "start", { { "c", 0.5 }, { "python", 5 } })
 add("start_spawn", "start", { { "python", 20 } })
 add("start_forkserver", "start", { { "python", 20 } })
 
+add("http_hello", "http", { { "node", 1 } })
+add("fetch_many", "http", { { "python", 3 }, { "node" } })
+
 add("demo_sequential", "demo", { { "python demo", 1.2, work = "sequential" } }, { slow = true })
 add("demo_threads", "demo", { { "python demo", work = "threads" } }, { slow = true })
 add("demo_isolates", "demo", { { "heddle", 1.9, work = "demo_sequential" } }, { slow = true })

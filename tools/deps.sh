@@ -33,7 +33,10 @@ procps command -v ps
 END
       ;;
     bench)
-      echo 'python3 command -v python3'
+      cat <<'END'
+python3 command -v python3
+wrk command -v wrk
+END
       ;;
     *)
       echo "deps: unknown set '$1'; the sets are build, test, bench" >&2

@@ -136,6 +136,48 @@ const works = {
       return now() - t;
     }, 5, 'starts/s');
   },
+  async http_hello(w) {
+    const server = require('http').createServer((request, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/plain' });
+      response.end('hello, world\n');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${server.address().port}/`, v = [];
+    for (let i = 0; i < REPS; i++) {
+      const seconds = Math.max(2, Math.ceil(SECONDS));
+      const wrk = childProcess.spawn('wrk', ['-t1', '-c50', `-d${seconds}s`, url]);
+      let text = '';
+      wrk.stdout.on('data', some => { text += some; });
+      await once(wrk, 'close');
+      v.push(Number(/Requests\/sec:\s*([\d.]+)/.exec(text)[1]));
+    }
+    report(w, 'http.createServer under wrk', v, 'requests/s');
+    server.close();
+    server.closeAllConnections();
+  },
+  async fetch_many(w) {
+    const http = require('http');
+    const server = childProcess.spawn(process.env.HEDDLE, ['bench/heddle/http.lua', 'serve']);
+    const url = String(await once(server.stdout, 'data')).trim();
+    const agent = new http.Agent({ keepAlive: true });
+    const get = () => new Promise((done, failed) => http.get(url, { agent }, answer => {
+      answer.resume();
+      answer.on('end', done);
+    }).on('error', failed));
+    const run = async n => {
+      let left = n;
+      const t = now();
+      await Promise.all(Array.from({ length: 100 }, async () => { while (left-- > 0) await get(); }));
+      return now() - t;
+    };
+    await run(100);
+    const v = [];
+    for (let i = 0; i < REPS; i++) v.push(1000 / await run(1000));
+    report(w, 'http.get, keep-alive agent', v, 'gets/s');
+    agent.destroy();
+    server.stdin.end();
+  },
 };
 
 if (!isMainThread) {

@@ -356,6 +356,32 @@ def lock_contended_process(w):
               mp.Barrier(WORKERS + 1))
 
 
+# ---- HTTP
+def fetch_many(w):
+    """1,000 gets, 100 at once, from heddle's server: it is the same for all clients."""
+    import subprocess
+    import urllib.request
+    from concurrent.futures import ThreadPoolExecutor
+    server = subprocess.Popen([os.environ["HEDDLE"], "bench/heddle/http.lua", "serve"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    url = server.stdout.readline().strip()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(_):
+        with opener.open(url) as answer:
+            answer.read()
+
+    def once(n):
+        t = now()
+        with ThreadPoolExecutor(100) as pool:
+            list(pool.map(get, range(n)))
+        return now() - t
+    once(100)
+    report(w, "threads + urllib", [1000 / once(1000) for _ in range(REPS)], "gets/s")
+    server.stdin.close()
+    server.wait()
+
+
 if __name__ == "__main__":
     work = sys.argv[1] if len(sys.argv) == 2 else ""
     if work not in globals():
