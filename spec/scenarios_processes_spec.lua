@@ -24,6 +24,12 @@ describe("scenarios of processes:", function()
     assert.equal(6, n)
   end)
 
+  scenario("daemon_process", function(r)
+    assert.matches("process: 4\n.*process: 5\n.*process: finished\n", r.out)
+    assert.not_matches("daemon: [45f]", r.out)
+    assert.matches("main: the script ends here, and process %d+ with it\n", r.out)
+  end)
+
   scenario("dummy_class", function(r)
     local processes, threads = r.out:match "^(.*)Finish: processes\n(.*)Finish: threads\n$"
     check_ten_tasks(processes)
