@@ -32,7 +32,7 @@ describe("the command", function()
     assert.matches("^Usage: heddle ", heddle({ "--help" }).out)
     assert.equal(heddle({ "--help" }).out, heddle({ "-h" }).out)
     assert.matches("^heddle %d+%.%d+", heddle({ "--version" }).out)
-    for _, verb in ipairs { "demo", "run", "list" } do
+    for _, verb in ipairs { "demo", "compare", "run", "list" } do
       local r = heddle { verb, "--help" }
       assert.equal(0, r.code)
       assert.matches("^Usage: heddle " .. verb, r.out)
@@ -119,7 +119,7 @@ describe("the command", function()
 
   it("refuses what it does not know, with a suggestion", function()
     refuses({ "dmeo" }, "unknown command 'dmeo'.*did you mean 'demo'%?")
-    refuses({ "xyzzy" }, "the commands are demo, list, run")
+    refuses({ "xyzzy" }, "the commands are compare, demo, list, run")
     refuses({ "--sede=1", "x.lua" }, "unknown option '%-%-sede': did you mean '%-%-seed'%?")
     refuses({ "-x" }, "unknown option '%-x'")
     refuses({ "-e" }, "%-e: a value expected")
@@ -193,9 +193,9 @@ describe("heddle demo", function()
     local r = demo({ "--quiet" }, { limit = 60 })
     assert.equal(0, r.code, r.all)
     for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
-      assert.matches("\n  " .. model .. " +2 +0 +0 ", r.out)
+      assert.matches("\n  " .. model .. " x2 +2 +0 +0 ", r.out)
     end
-    assert.matches("\n%l+ ran fastest: [^\n]*\n$", r.out)
+    assert.matches("\n%l+ x2 ran fastest: [^\n]*\n$", r.out)
     assert.equal("", r.err)
   end)
 
@@ -239,7 +239,8 @@ describe("heddle demo", function()
   it("ends the comparison at Ctrl-C with the models that were measured", function()
     local r = heddle({ "demo", "--jobs=50", "--seed=1", "--time=60" }, { interrupt = 1.5 })
     assert.equal(130, r.code, r.all)
-    assert.matches("\n  coroutines +%d", r.out)
+    assert.matches("%(partial: interrupted%)\n", r.out)
+    assert.matches("\n  coroutines x4 %(stopped%) +%d", r.out)
   end)
 
   it("fails when the JSON can't be written, before anything runs", function()
@@ -279,6 +280,49 @@ describe("heddle demo", function()
     end
     refuses({ "demo", "threads", "tasks" }, "one model expected, got 'tasks' as well")
     refuses({ "demo", "threads", "--method=fork" }, "%-%-method: only processes .* not threads")
+    refuses({ "demo", "--mix=cpu_bond" }, "unknown mix 'cpu_bond': did you mean 'cpu_bound'%?")
+    refuses({ "demo", "--json=-", "--csv=-" }, "%-%-csv=%-: stdout is taken by %-%-json=%- already")
+    refuses({ "demo", "--json=" }, "%-%-json: a file expected")
+  end)
+
+  it("takes -- as the end of options", function()
+    refuses({ "demo", "--jobs=1", "--", "--quiet" }, "unknown model '%-%-quiet'")
+    assert.equal(0, heddle({ "demo", "--jobs=0", "--quiet", "--", "threads" }).code)
+  end)
+
+  it("runs another mix", function()
+    local r = heddle { "demo", "isolates", "--mix=etl", "--jobs=6", "--seed=1", "--quiet" }
+    assert.equal(0, r.code, r.all)
+    assert.matches("isolates: 6 jobs, 4 workers, seed 1\n", r.out)
+    assert.matches("\n  extract +2 +0 +0 ", r.out)
+    r = heddle { "demo", "task", "--mix=reference", "--jobs=1", "--seed=42" }
+    assert.matches("Job #0 %(type=CPUBoundJob, size=1%.1394267984578836%)\n", r.err)
+    assert.matches("1 job of reference", r.err)
+  end)
+
+  it("writes CSV and Markdown", function()
+    local path = os.tmpname()
+    local r = heddle { "demo", "threads", "--mix=io_bound", "--jobs=3", "--seed=1", "--quiet",
+      "--csv=-", "--markdown=" .. path }
+    assert.equal(0, r.code, r.all)
+    assert.matches("^version,model,[^\n]*,started_s,[^\n]*\n1,threads,4,,1,0,query,", r.out)
+    assert.matches("^# threads: 3 jobs, 4 workers, seed 1\n", helper.slurp(path))
+    assert.matches("3 done", r.err)
+    os.remove(path)
+  end)
+
+  it("refuses a broken mix with its file and key", function()
+    local text = "return require('heddle.mix').new { kinds = { a = { cpu = 'x' } } }"
+    local r = with_file(text, { "demo", "task", "--mix=s.lua" })
+    assert.equal(1, r.code)
+    assert.equal('heddle: s.lua: mix.new: kinds.a.cpu: a number >= 0 or a distribution expected, '
+      .. 'got "x" [bad-mix]\n', r.err)
+    r = with_file("x x", { "compare", "s.lua" })
+    assert.equal(1, r.code)
+    assert.matches("^heddle: s%.lua:1: [^\n]*\n$", r.err)
+    r = heddle { "compare", "no/such.lua" }
+    assert.equal(1, r.code)
+    assert.equal("heddle: no/such.lua: there is no such file\n", r.err)
   end)
 end)
 

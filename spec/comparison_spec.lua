@@ -44,7 +44,7 @@ describe("heddle.comparison", function()
       .. "threads x2 spent 40 % of their time waiting for the GIL", c.reason)
     assert.equal(2.0, c.runs[3]:totals().speedup)
     assert.equal("sequential wall / wall", c.runs[3]:speedup_label())
-    assert.equal(c.answer .. ": " .. c.reason, c:text():match "[^\n]*$")
+    assert.equal(c.answer .. ", because " .. c.reason, c:text():match "[^\n]*$")
   end)
 
   it("says how much the rounds differ", function()
@@ -52,7 +52,7 @@ describe("heddle.comparison", function()
     local c = compare(run("sequential", 1, 4.0), run("isolates", 2, 2.0),
       run("isolates", 2, 2.2, second), run("sequential", 1, 4.2, second))
     assert.matches("^isolates x2 ran fastest: 1%.95 ± 0%.06 times as fast as sequential$", c.answer)
-    assert.matches("\n  isolates x2 +2%.1 ± 0%.14 s +1%.95 ± 0%.06 ", c:text())
+    assert.matches("\n  isolates x2 +4 +0 +0 +2%.1 ± 0%.1 s +1%.95 ± 0%.06 ", c:text())
     assert.matches("2 rounds", c:text())
   end)
 
@@ -68,7 +68,7 @@ describe("heddle.comparison", function()
   end)
 
   it("reads from the measurements why", function()
-    local waiting = { cpu = 0.01, run = 1.0 }
+    local waiting = { cpu = 0.01, run = 1.0, workers_seen = { { name = "W-1", waited = 3.96 } } }
     local c = compare(run("sequential", 1, 4.0, waiting), run("coroutines", 4, 1.0, waiting))
     assert.equal("the jobs spend 99 % of their time waiting, and coroutines x4 had 4.0 of them "
       .. "under way at once", c.reason)
@@ -106,15 +106,16 @@ describe("heddle.comparison", function()
     assert.matches("nothing to compare", compare(none).answer)
     local c = compare(run("threads", 2, 2.0), run("isolates", 2, 1.0, { interrupted = true }))
     assert.equal("only threads x2 came to the end", c.answer)
+    assert.matches("\n  isolates x2 %(stopped%) +4 +0 +0 +1 s +%- +4 ", c:text())
     assert.matches("partial: interrupted",
       comparison.new({ runs = c.runs, seed = 1, partial = true }):text())
   end)
 
   it("shows what a model costs and its percentiles", function()
     local text = compare(run("sequential", 1, 4.0), threads(4.0, 3.2)):text()
-    assert.matches("\n  threads x2 +4 s +1%.00 +1 +4%.00 s +40 %% +0 %% +0 +0 +1 ms +1%.0 MiB "
-      .. "+0 +0\n", text)
-    assert.matches("\n  threads x2 +1%.00 s +3%.00 s +3%.00 s +3%.00 s +1%.00 s ", text)
+    assert.matches("\n  threads x2 +4 +0 +0 +4 s +1%.00 +1 +4 s\n", text)
+    assert.matches("\n  threads x2 +40 %% +0 %% +0 +0 +1 ms +1%.0 MiB\n", text)
+    assert.matches("\n  threads x2 +wait +1%.00 s +3%.00 s +3%.00 s +3%.00 s\n", text)
   end)
 
   it("writes JSON, CSV and Markdown", function()
@@ -132,7 +133,7 @@ describe("heddle.comparison", function()
     local _, lines = c:csv():gsub("\n", "")
     assert.equal(8, lines)
     assert.matches("\n1,isolates,2,1,1,3,a,", c:csv())
-    assert.matches("\n| isolates x2 | 2 s |", c:markdown())
+    assert.matches("\n| isolates x2 | 4 | 0 | 0 | 2 s |", c:markdown())
     local path = os.tmpname()
     assert.is_true(c:write(path .. ".json"))
     assert.equal(c:json() .. "\n", helper.slurp(path .. ".json"))

@@ -13,8 +13,9 @@ local HELP = [[
 Usage: heddle [options] FILE.lua [args…]   run a script (- is stdin)
        heddle -e CODE                      run code
        heddle demo [MODEL] [options]       the demo's service, under one model or all four
+       heddle compare MIX [options]        the same jobs under each model, and which is best
        heddle run NAME [args…]             run a scenario
-       heddle list                         what scenarios there are
+       heddle list                         what scenarios and mixes there are
        heddle COMMAND --help               more on one command
 
 Without FILE the script is read from stdin.
@@ -34,7 +35,7 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local VERB_NAMES = { "demo", "list", "run" }
+local VERB_NAMES = { "compare", "demo", "list", "run" }
 local OPTION_NAMES = {
   "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
 }
@@ -156,7 +157,8 @@ end
 
 function verbs.list(words)
   if is_help(words[1]) then
-    say "Usage: heddle list\n\nLists the scenarios, a line each; `heddle run NAME` runs one."
+    say("Usage: heddle list\n\nLists the scenarios and the mixes, a line each; "
+      .. "`heddle run NAME` runs one,\n`heddle compare MIX` compares the models on a mix.")
     return 0
   end
   no_more(words, 1, "list")
@@ -186,6 +188,11 @@ end
 
 function verbs.demo(words)
   return require("heddle.demo").main(words)
+end
+
+
+function verbs.compare(words)
+  return require("heddle.compare").main(words)
 end
 
 
@@ -309,9 +316,20 @@ local function take_pictures(words, pictures)
 end
 
 
---- Runs a verb with the words after it; the options before it are the demo's, too.
+--- The options before a verb, for those that run jobs: they are theirs, too.
+local function general_words(plan, verb)
+  if verb ~= "demo" and verb ~= "compare" then return {} end
+  local words, pictures = plan.general, plan.pictures
+  if pictures.trace then words[#words + 1] = "--trace=" .. pictures.trace end
+  if pictures.report then words[#words + 1] = "--report=" .. pictures.report end
+  if pictures.timeline then words[#words + 1] = "--timeline" end
+  return words
+end
+
+
+--- Runs a verb with the words after it.
 local function run_verb(argv, plan, verb)
-  local words = verb == "demo" and plan.general or {}
+  local words = general_words(plan, verb)
   for i = plan.first + 1, #argv do words[#words + 1] = argv[i] end
   if verb ~= "run" then return verbs[verb](words) end
   if plan.seed then require("heddle").seed(plan.seed) end

@@ -30,6 +30,7 @@ local meta = { __index = methods, __name = "heddle.comparison" }
 ---@field model string
 ---@field workers integer
 ---@field label string  "isolates x2"
+---@field interrupted? boolean  whether it is a run that was stopped; it is not judged
 ---@field runs heddle.report.Report[]
 
 local function mean(list)
@@ -51,27 +52,37 @@ end
 
 
 local function label(run)
-  if run.model == "sequential" then return run.model end
-  return ("%s x%d"):format(run.model, run.worker_count)
+  local name = run.model
+  if name ~= "sequential" then name = ("%s x%d"):format(name, run.worker_count) end
+  return run.interrupted and name .. " (stopped)" or name
 end
 
 
---- Sorts the runs that came to their end into groups, in the order of their first runs.
+--- Sorts the runs into groups, in the order of their first runs.
 local function group(runs)
   local groups, by_label = {}, {}
   for _, run in ipairs(runs) do
     local name = label(run)
-    if not run.interrupted then
-      if not by_label[name] then
-        by_label[name] = {
-          model = run.model, workers = run.worker_count, label = name, runs = {},
-        }
-        groups[#groups + 1] = by_label[name]
-      end
-      table.insert(by_label[name].runs, run)
+    if not by_label[name] then
+      by_label[name] = {
+        model = run.model, workers = run.worker_count, label = name, runs = {},
+        interrupted = run.interrupted,
+      }
+      groups[#groups + 1] = by_label[name]
     end
+    table.insert(by_label[name].runs, run)
   end
   return groups, by_label.sequential
+end
+
+
+--- The groups that came to their end.
+local function whole(groups)
+  local list = {}
+  for _, g in ipairs(groups) do
+    if not g.interrupted then list[#list + 1] = g end
+  end
+  return list
 end
 
 
@@ -79,7 +90,9 @@ end
 local function set_sequential(runs, sequential)
   local walls = {}
   for _, run in ipairs(sequential and sequential.runs or {}) do walls[run.round or 1] = run.wall end
-  for _, run in ipairs(runs) do run.sequential_wall = walls[run.round or 1] end
+  for _, run in ipairs(runs) do
+    if not run.interrupted then run.sequential_wall = walls[run.round or 1] end
+  end
 end
 
 
@@ -95,11 +108,11 @@ function comparison.new(data)
   self.groups, sequential = group(data.runs)
   local all_done = true
   for _, run in ipairs(data.runs) do
-    all_done = all_done and not run.interrupted and run:totals().left == 0
+    all_done = all_done and (run.interrupted or run:totals().left == 0)
   end
-  if all_done or data.partial then set_sequential(data.runs, sequential) end
+  if all_done then set_sequential(data.runs, sequential) end
   local best
-  best, self.answer, self.reason = comparison_judge.judge(self.groups)
+  best, self.answer, self.reason = comparison_judge.judge(whole(self.groups))
   if best then self.best, self.best_workers = best.model, best.workers end
   return self
 end
@@ -112,11 +125,13 @@ end
 
 -- Figures ----------------------------------------------------------------------------------------
 
---- A figure of each run of a group.
-local function of_each(g, fn)
-  local list = {}
-  for i, run in ipairs(g.runs) do list[i] = fn(run) end
-  return list
+--- A figure of each run of a group, or a field of each table of a list.
+local function of_each(list, figure)
+  local out = {}
+  for i, x in ipairs(list.runs or list) do
+    out[i] = type(figure) == "function" and figure(x) or x[figure]
+  end
+  return out
 end
 
 
@@ -130,40 +145,48 @@ end
 local function times(list)
   local m, deviation = comparison.mean(list)
   local unit, factor = "s", 1
-  if m < 0.0995 then unit, factor = "ms", 1e3 end
-  if not deviation then return ("%.4g %s"):format(m * factor, unit) end
-  return ("%.4g ± %.2g %s"):format(m * factor, deviation * factor, unit)
+  if m < 0.9995 then unit, factor = "ms", 1e3 end
+  if not deviation then return ("%.3g %s"):format(m * factor, unit) end
+  return ("%.3g ± %.1g %s"):format(m * factor, deviation * factor, unit)
 end
 
 
-local HEADS = {
-  "model", "wall", "speed-up", "jobs/s", "CPU", "GIL wait", "lock wait", "switches", "forced",
-  "start-up", "memory", "failed", "left",
+local function per_second(x)
+  return (x < 1000 and "%.4g" or "%.0f"):format(x)
+end
+
+
+local HEADS = { "model", "done", "failed", "left", "wall", "speed-up", "jobs/s", "CPU" }
+
+--- How fast a group was, in one row.
+local function speed_row(g)
+  local totals = of_each(g, function(r) return r:totals() end)
+  local function field(key) return of_each(totals, key) end
+  local function count(key) return ("%.0f"):format(mean(field(key))) end
+  local failed = of_each(totals, function(t) return t.failed + t.timeout + t.skipped end)
+  local cpu = of_each(g, function(r) return r:usage().cpu end)
+  return {
+    g.label, count "done", ("%.0f"):format(mean(failed)), count "left", times(field "wall"),
+    g.interrupted and "-" or with_spread(field "speedup", "%.2f"),
+    per_second(mean(field "throughput")), times(cpu),
+  }
+end
+
+
+local COSTS = {
+  "model", "GIL wait", "lock wait", "voluntary", "involuntary", "start-up", "peak memory",
 }
 
---- One group in one row; what does not apply is "-".
-local function row(g)
-  local totals, usage = of_each(g, function(r) return r:totals() end), {}
+--- What a group cost beside its jobs, in one row; what does not apply is "-".
+local function costs_row(g)
   local use = of_each(g, function(r) return r:usage() end)
-  local function field(list, key)
-    for i, t in ipairs(list) do usage[i] = t[key] end
-    return usage
-  end
-  local failed, left = 0, 0
-  for _, t in ipairs(totals) do
-    failed, left = failed + t.failed + t.timeout + t.skipped, left + t.left
-  end
+  local function field(key) return mean(of_each(use, key)) end
   return {
-    g.label, times(field(totals, "wall")), with_spread(field(totals, "speedup"), "%.2f"),
-    ("%.4g"):format(mean(field(totals, "throughput"))),
-    report_text.seconds(mean(field(use, "cpu"))),
-    g.model == "threads" and report_text.percent(mean(field(use, "gil_share"))) or "-",
-    report_text.percent(mean(field(use, "lock_share"))),
-    ("%.0f"):format(mean(field(use, "voluntary"))),
-    ("%.0f"):format(mean(field(use, "involuntary"))),
+    g.label, g.model == "threads" and report_text.percent(field "gil_share") or "-",
+    report_text.percent(field "lock_share"), ("%.0f"):format(field "voluntary"),
+    ("%.0f"):format(field "involuntary"),
     report_text.seconds(mean(of_each(g, function(r) return r.startup or 0.0 end))),
     report_text.bytes(mean(of_each(g, function(r) return r.peak_memory or 0 end))),
-    tostring(failed), tostring(left),
   }
 end
 
@@ -182,28 +205,28 @@ local function spreads(g)
 end
 
 
+local TIMES = { "wait", "run", "total" }
 local PARTS = { "p50", "p90", "p99", "max" }
 
-local function times_row(g)
-  local cells = { g.label }
-  for _, spread in ipairs { spreads(g) } do
+--- Three rows: how long jobs waited, ran, and both.
+local function add_times(rows, g)
+  local label_once = g.label
+  for i, spread in ipairs { spreads(g) } do
+    local cells = { label_once, TIMES[i] }
     for _, part in ipairs(PARTS) do cells[#cells + 1] = report_text.seconds(spread[part]) end
+    rows[#rows + 1], label_once = cells, ""
   end
-  return #cells > 1 and cells or nil
 end
 
 
+--- The three tables' rows.
 local function rows_of(self)
-  local rows, heads = { HEADS }, { "model" }
-  for _, name in ipairs { "wait", "run", "total" } do
-    for _, part in ipairs(PARTS) do heads[#heads + 1] = name .. " " .. part end
-  end
-  local time_rows = { heads }
+  local speed, costs, time = { HEADS }, { COSTS }, { { "model", "time", table.unpack(PARTS) } }
   for _, g in ipairs(self.groups) do
-    rows[#rows + 1] = row(g)
-    time_rows[#time_rows + 1] = times_row(g)
+    speed[#speed + 1], costs[#costs + 1] = speed_row(g), costs_row(g)
+    add_times(time, g)
   end
-  return rows, time_rows
+  return speed, costs, time
 end
 
 
@@ -230,10 +253,10 @@ end
 --- The comparison without its last line, the answer.
 ---@return string
 function methods:tables()
-  local rows, time_rows = rows_of(self)
+  local speed, costs, time = rows_of(self)
   return table.concat({
-    headline(self), "", report_text.columns(rows), "", report_text.columns(time_rows),
-    "  " .. label_line(self),
+    headline(self), "", report_text.columns(speed), "", report_text.columns(costs), "",
+    report_text.columns(time), "  " .. label_line(self),
   }, "\n")
 end
 
@@ -248,7 +271,7 @@ end
 --- Which was best, by how much and why, in one line.
 ---@return string
 function methods:last_line()
-  return self.answer .. (self.reason and ": " .. self.reason or "")
+  return self.answer .. (self.reason and ", because " .. self.reason or "")
 end
 
 
@@ -269,10 +292,11 @@ end
 --- The comparison as tables in Markdown.
 ---@return string
 function methods:markdown()
-  local rows, time_rows = rows_of(self)
+  local speed, costs, time = rows_of(self)
   return table.concat({
     "# " .. headline(self), "", "heddle comparison, version 1; " .. label_line(self) .. ".", "",
-    report_text.markdown_table(rows), "", report_text.markdown_table(time_rows), "",
+    report_text.markdown_table(speed), "", report_text.markdown_table(costs), "",
+    report_text.markdown_table(time), "",
     "**" .. self:last_line() .. "**",
   }, "\n")
 end

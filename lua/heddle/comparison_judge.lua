@@ -82,7 +82,7 @@ local function figures(g)
   f.busy = mean(g, function(run) return run:busy_time() end)
   f.cores = math.max(f.jobs_cpu, 1e-9) / f.wall
   f.at_once = f.busy / f.wall
-  f.waiting = f.busy > 0 and math.max(0.0, 1 - f.jobs_cpu / f.busy) or 0.0
+  f.waiting = f.busy > 0 and mean(g, function(run) return run:usage().waited end) / f.busy or 0.0
   return f
 end
 
@@ -112,7 +112,7 @@ end
 local function overlapping(best, f, list)
   local sequential, s = find(list, "sequential")
   local waiting = sequential and s.waiting or f.waiting
-  if waiting < 0.3 or f.at_once < 1.2 then return nil end
+  if waiting < 0.1 or f.at_once < 1.2 then return nil end
   return ("the jobs spend %s of their time waiting, and %s had %.1f of them under way at once")
     :format(percent(waiting), best.label, f.at_once)
 end

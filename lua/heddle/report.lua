@@ -180,6 +180,7 @@ end
 ---@field gil_share number  of the workers' time that went into waiting for the GIL
 ---@field lock_wait number
 ---@field lock_share number
+---@field waited number  seconds that jobs waited for input, output and time to pass
 ---@field voluntary integer  switches of OS threads
 ---@field involuntary integer
 
@@ -189,11 +190,12 @@ function methods:usage()
   local own = self.own or { cpu = 0.0, voluntary = 0, involuntary = 0 }
   local u = {
     cpu = own.cpu, voluntary = own.voluntary, involuntary = own.involuntary, lock_wait = 0.0,
-    gil_wait = self.gil and self.gil.wait or 0.0,
+    gil_wait = self.gil and self.gil.wait or 0.0, waited = 0.0,
   }
   for _, worker in ipairs(self.workers_seen) do
     u.cpu = u.cpu + (worker.thread_cpu or 0.0)
     u.lock_wait = u.lock_wait + (worker.lock_wait or 0.0)
+    u.waited = u.waited + (worker.waited or 0.0)
     u.voluntary = u.voluntary + (worker.voluntary or 0)
     u.involuntary = u.involuntary + (worker.involuntary or 0)
   end

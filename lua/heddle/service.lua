@@ -478,10 +478,11 @@ local function peak_memory(ledger)
 end
 
 
---- Seconds until the last of the first workers was ready.
+--- Seconds until the last of the first workers was ready; the first one where they share an OS
+--- thread, since there it begins its work before the others come.
 local function startup(self, ledger)
-  local last = 0.0
-  for i = 1, self.workers do
+  local last, shared = 0.0, self.module.model == "coroutines"
+  for i = 1, shared and 1 or self.workers do
     local worker = ledger.workers[i]
     last = math.max(last, worker and worker.ready or 0.0)
   end

@@ -26,6 +26,7 @@ local TIMEOUT = setmetatable({}, { __tostring = function() return "timeout" end 
 ---@field plan heddle.mix_plan.Plan
 ---@field locks table<string, table>
 ---@field lock_wait number  seconds it has waited for them
+---@field waited number  seconds its jobs have waited otherwise
 ---@field shares boolean  whether its OS thread is shared with the other workers
 ---@field port? integer  of the local server
 ---@field limit? number  when the job in hand has to be done
@@ -106,7 +107,9 @@ local function pay(worker, number, op)
   local amount = mix_plan.amount(worker.plan, number, op)
   local wait = waits[op.cost]
   if wait then
+    local since = now()
     wait(worker, amount, op)
+    worker.waited = worker.waited + (now() - since)
     return 0.0
   end
   local begun = cpu()
@@ -120,13 +123,14 @@ end
 --- Calls a job's own function. Where workers share an OS thread, what the others have computed
 --- while it waited does not count.
 local function call(worker, number, run)
-  local begun, before = cpu(), accounted
+  local begun, before, since = cpu(), accounted, now()
   local r = mix_draw.stream(worker.plan.seed, "run." .. number)
   local ok, err = pcall(run, r, mix_plan.job(worker.plan, number))
   local used = cpu() - begun
   if worker.shares then used = math.max(0.0, used - (accounted - before)) end
   accounted = accounted + used
   worker.used = worker.used + used
+  worker.waited = worker.waited + math.max(0.0, now() - since - used)
   if not ok then error(err, 0) end
 end
 

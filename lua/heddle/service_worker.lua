@@ -173,7 +173,8 @@ local function tell_usage(ctx, me)
   local own = not SHARING[ctx.model]
   ctx.events:put {
     finished = ctx.number, jobs = me.jobs, cpu = me.cpu, gil_wait = gil_wait(ctx),
-    lock_wait = me.lock_wait, memory = math.floor(collectgarbage("count") * 1024),
+    lock_wait = me.lock_wait, waited = me.waited,
+    memory = math.floor(collectgarbage("count") * 1024),
     thread_cpu = own and cpu - me.cpu_before or nil,
     voluntary = own and voluntary or nil, involuntary = own and involuntary or nil,
     peak = ctx.model == "processes" and service_worker.peak_memory() or nil,
@@ -203,8 +204,8 @@ end
 ---@param ctx table
 function service_worker.work(ctx)
   local me = {
-    plan = ctx.plan, locks = ctx.locks, lock_wait = 0.0, port = ctx.port, jobs = 0, cpu = 0.0,
-    shares = SHARING[ctx.model], cpu_before = work.cpu(),
+    plan = ctx.plan, locks = ctx.locks, port = ctx.port, shares = SHARING[ctx.model],
+    lock_wait = 0.0, waited = 0.0, jobs = 0, cpu = 0.0, cpu_before = work.cpu(),
   }
   ctx.events:put { ready = ctx.number, at = now() }
   log(ctx, "%s is starting work", ctx.name)

@@ -1,0 +1,184 @@
+--- Where the results of `heddle demo` and `heddle compare` go: text on stdout, and the files that
+-- --json, --csv, --markdown, --report, --trace and --timeline ask for; and how they show progress.
+-- Stands on: heddle.options, heddle.recording, heddle.report_write, heddle.usage.
+
+local options = require "heddle.options"
+local report_write = require "heddle.report_write"
+local usage = require "heddle.usage"
+
+local outputs = {}
+
+local BAR = 20     -- width of the progress bar
+local REDRAW = 0.1 -- seconds between two drawings of it
+local CLEAR = "\r\27[K"
+
+local FORMS = { "json", "csv", "markdown" }
+
+--- The options that both commands have.
+outputs.VALUES = {
+  { "json", "FILE", "write the figures and raw samples to FILE as JSON (- is stdout)",
+    options.text "json" },
+  { "csv", "FILE", "write the raw samples to FILE as CSV (- is stdout)", options.text "csv" },
+  { "markdown", "FILE", "write tables to FILE as Markdown (- is stdout)", options.text "markdown" },
+  { "report", "FILE", "write a report with pictures to FILE as HTML", options.text "report" },
+  { "trace", "FILE", "write Chrome trace events to FILE", options.text "trace" },
+}
+
+outputs.FLAGS = {
+  { "timeline", "draw who did what when, a lane for each worker" },
+  { "live", "show progress also where stderr is no terminal, a line each second" },
+  { "quiet", "no log lines and no progress" },
+  { "no-color", "no colours (the variable NO_COLOR too)" },
+}
+
+---@class heddle.outputs.Outputs
+---@field out file*  where the text goes: stderr when a file is stdout
+local methods = {}
+local meta = { __index = methods, __name = "heddle.outputs" }
+
+
+-- Files ------------------------------------------------------------------------------------------
+
+local function check_stdout(args)
+  local first
+  for _, form in ipairs(FORMS) do
+    if args[form] == "-" then
+      if first then
+        usage.fail("--%s=-: stdout is taken by --%s=- already; name a file", form, first)
+      end
+      first = form
+    end
+  end
+end
+
+
+local function open_file(form, path)
+  if path == "-" then return io.stdout end
+  local file, why = io.open(path, "w")
+  if not file then error({ failed = ("--%s: can't write %s"):format(form, why) }, 0) end
+  return file
+end
+
+
+--- Opens everything before anything is started, so that a wrong path costs no run.
+---@param args table  what the command was given
+---@return heddle.outputs.Outputs  raises {failed=} or a usage failure
+function outputs.open(args)
+  check_stdout(args)
+  local self = setmetatable({ args = args, files = {}, out = io.stdout }, meta)
+  for _, form in ipairs(FORMS) do
+    if args[form] then
+      self.files[form] = open_file(form, args[form])
+      if args[form] == "-" then self.out = io.stderr end
+    end
+  end
+  if args.report or args.trace or args.timeline then
+    self.recording = require("heddle.recording").open {
+      report = args.report, trace = args.trace, timeline = args.timeline, out = self.out,
+      color = (args.no_color or (os.getenv "NO_COLOR" or "") ~= "") and false or nil,
+    }
+  end
+  return self
+end
+
+
+--- Takes the recorded events of a run that has just ended.
+---@param r heddle.report.Report
+function methods:add(r)
+  if self.recording then self.recording:add(r) end
+end
+
+
+--- The writers of one result.
+local function writers(result)
+  local runs = result.runs
+  return {
+    json = function(emit) (runs and report_write.comparison or report_write.json)(result, emit) end,
+    csv = function(emit) report_write.csv(runs or { result }, emit) end,
+    markdown = function(emit) emit(result:markdown() .. "\n") end,
+  }
+end
+
+
+--- Writes the files.
+---@param result heddle.report.Report|heddle.comparison.Comparison  raises {failed=}
+function methods:finish(result)
+  local by_form = writers(result)
+  for _, form in ipairs(FORMS) do
+    local file = self.files[form]
+    if file then
+      local ok, why = report_write.to_file(file, by_form[form])
+      if file ~= io.stdout then file:close() end
+      if not ok then error({ failed = ("--%s: can't write: %s"):format(form, why) }, 0) end
+    end
+  end
+  if self.recording then self.recording:finish(result) end
+end
+
+
+--- Prints a piece of the result.
+---@param text string
+function methods:print(text)
+  usage.write(self.out, text)
+end
+
+
+-- The terminal -----------------------------------------------------------------------------------
+
+local function isatty(fd)
+  local ok, host = pcall(require, "heddle.native.host")
+  return ok and host.isatty and host.isatty(fd) or false
+end
+
+
+--- A text that stands out on a terminal.
+---@param text string
+---@return string
+function methods:bold(text)
+  local plain = self.args.no_color or (os.getenv "NO_COLOR" or "") ~= ""
+  if plain or not isatty(self.out == io.stdout and 1 or 2) then return text end
+  return "\27[1m" .. text .. "\27[0m"
+end
+
+
+local function bar(ended, total)
+  local full = total > 0 and BAR * ended // total or BAR
+  return ("#"):rep(full) .. ("."):rep(BAR - full)
+end
+
+
+local function drawer(every, format)
+  local now, drawn = require("heddle").now, -math.huge
+  return function(label, ledger)
+    if now() - drawn < every then return end
+    drawn = now()
+    local ended, total = ledger:counts().ended, ledger.plan.count
+    io.stderr:write(format:format(label, bar(ended, total), ended, total, drawn - ledger.t0))
+  end
+end
+
+
+--- A function that shows how far a run is: one line on the terminal, drawn over itself a few times
+--- a second, or with --live a line a second elsewhere. Nil where there is nothing to show it on.
+---@param label string
+---@return fun(ledger: heddle.service_ledger.Ledger)?
+function methods:progress(label)
+  local args = self.args
+  if args.quiet then return nil end
+  local terminal = isatty(2) and os.getenv "TERM" ~= "dumb"
+  if not terminal and not args.live then return nil end
+  local line = "%s [%s] %d/%d jobs, %.1f s"
+  local draw = terminal and drawer(REDRAW, CLEAR .. line) or drawer(1.0, line .. "\n")
+  self.drawn = terminal
+  return function(ledger) draw(label, ledger) end
+end
+
+
+--- Takes the progress line away.
+function methods:clear()
+  if self.drawn then io.stderr:write(CLEAR) end
+  self.drawn = nil
+end
+
+
+return outputs
