@@ -14,7 +14,7 @@ say = $(if $(V),,@echo '  $(1) $@';)
 
 ROOMS := base trace value loop sync worker io host
 SOURCES := $(sort $(wildcard $(ROOMS:%=src/%/*.c)))
-LIBRARY := $(sort $(shell find lua/heddle -name '*.lua' 2>/dev/null))
+LIBRARY := $(sort $(shell find lua/heddle -name '*.lua' -o -path '*/page/*.*' 2>/dev/null))
 SCRIPTS := $(sort $(shell find scripts -name '*.lua' 2>/dev/null))
 
 # Targets that need no libraries leave build/config.mk, and with it the installation of packages, alone.

@@ -3,8 +3,9 @@
  *   embed LIBRARY_ROOT SCRIPTS_ROOT FILE... >embedded.c
  *
  * Files below LIBRARY_ROOT are compiled (unstripped, so that tracebacks have lines) and named as
- * `require` names them; files below SCRIPTS_ROOT stay source text and are named by their path
- * without ".lua". Stands on liblua only. */
+ * `require` names them; those of other kinds, the parts of a page, become modules that return their
+ * text, and keep the ending in their name ("heddle.page.report.css"). Files below SCRIPTS_ROOT stay
+ * source text and are named by their path without ".lua". Stands on liblua only. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
@@ -88,16 +89,31 @@ static const char *below(const char *path, const char *root) {
   return NULL;
 }
 
+static int ends_in_lua(const char *path) {
+  size_t length = strlen(path);
+  return length > 4 && strcmp(path + length - 4, ".lua") == 0;
+}
+
+/* Lua source that returns `text`. */
+static struct bytes quoted(struct bytes text) {
+  static const char before[] = "return [==========[\n", after[] = "]==========]";
+  struct bytes source = {NULL, 0};
+  append(&source, before, sizeof before - 1);
+  append(&source, text.data, text.size);
+  append(&source, after, sizeof after - 1);
+  return source;
+}
+
 /* A new last entry of `table`, named after `shown` without ".lua". */
 static struct entry *add(struct table *table, const char *path, const char *shown) {
   size_t length = strlen(shown);
   table->entries = realloc(table->entries, (table->count + 1) * sizeof *table->entries);
   if (table->entries == NULL) die("memory", "not enough");
   struct entry *entry = &table->entries[table->count++];
-  if (length < 5 || length >= sizeof entry->name || strcmp(shown + length - 4, ".lua") != 0)
-    die(path, "its name does not end in .lua, or is too long");
-  memcpy(entry->name, shown, length - 4);
-  entry->name[length - 4] = '\0';
+  if (length >= sizeof entry->name) die(path, "its name is too long");
+  if (ends_in_lua(shown)) length -= 4;
+  memcpy(entry->name, shown, length);
+  entry->name[length] = '\0';
   return entry;
 }
 
@@ -125,7 +141,8 @@ int main(int argc, char **argv) {
     const char *shown = below(argv[i], argv[1]);
     if (shown != NULL) {
       struct entry *entry = add(&library, argv[i], shown);
-      entry->bytes = compile(slurp(argv[i]), argv[i], shown);
+      struct bytes text = slurp(argv[i]);
+      entry->bytes = compile(ends_in_lua(shown) ? text : quoted(text), argv[i], shown);
       module_name(entry->name);
     } else if ((shown = below(argv[i], argv[2])) != NULL) {
       add(&scripts, argv[i], shown)->bytes = slurp(argv[i]);
