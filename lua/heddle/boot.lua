@@ -18,8 +18,11 @@ end
 
 
 -- Waits for the workers that this interpreter started and has to wait for, then stops its daemons.
+-- Pools that were left open do their jobs first.
 function boot.close_workers()
   local again = true
+  local pool = package.loaded["heddle.pool"]
+  if pool then pool.finish() end
   while again do
     again = false
     for _, handle in ipairs(worker.live()) do

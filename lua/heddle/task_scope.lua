@@ -4,7 +4,7 @@ local deadline = require "heddle.native.deadline"
 local group = require "heddle.task_group"
 
 ---@class heddle.scope
-local scope = {}
+local scope = { __uncopyable = "scope" }
 scope.__index = scope
 
 

@@ -45,6 +45,7 @@ void pipe_cross(void);
 void queue_thread_end(void);
 void dict_thread_end(void);
 void object_set_travel(enum sync_kind kind, const struct object_travel *ops);
+void jobs_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
 

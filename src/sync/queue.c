@@ -229,6 +229,11 @@ bool sync_queue_peek(struct sync_queue *q, struct park_self *self) {
   return sync_attempt(&q->head, &to_see, self);
 }
 
+// Under the guard: takes the oldest message out. Returns false when there is none.
+bool sync_queue_take(struct sync_queue *q, struct sync_message *message) {
+  return get_message(q, message);
+}
+
 // Waits until every item that was put is done.
 bool sync_queue_join(struct sync_queue *q, struct park_self *self) {
   return sync_attempt(&q->head, &waits[SYNC_JOINERS], self);

@@ -38,6 +38,7 @@ void sync_queue_leave(struct sync_queue *queue, struct park_self *self, int list
 bool sync_queue_done(struct sync_queue *queue);
 void sync_queue_close(struct sync_queue *queue);
 uint64_t sync_queue_size(struct sync_queue *queue);
+bool sync_queue_take(struct sync_queue *queue, struct sync_message *message);
 bool sync_queue_append(struct sync_queue *queue, struct sync_message *message);
 void sync_queue_discard(struct sync_queue *queue);
 void sync_queue_share(struct sync_queue *queue);

@@ -171,6 +171,7 @@ static enum outcome open_table(struct encoder *e) {
   e->out->len += 9;
   struct frame *frame = open_frame(e, place, STAGE_BEGIN);
   if (lua_getmetatable(e->L, -1)) {
+    if (value_is_bound(e->L)) return refuse(e);
     frame->stage = STAGE_META;
     *at(e, place) |= value_has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
   }

@@ -206,6 +206,15 @@ bool value_has_finalizer(lua_State *L) {
   return has;
 }
 
+// Has the metatable at the top of the stack a field `__uncopyable`, a string that says what its
+// tables are? They belong to one interpreter.
+bool value_is_bound(lua_State *L) {
+  lua_pushliteral(L, "__uncopyable");
+  bool bound = lua_rawget(L, -2) == LUA_TSTRING;
+  lua_pop(L, 1);
+  return bound;
+}
+
 // Does the name still lead to the object at the top of the stack? Makes nothing that could start
 // the collector.
 bool value_names_holds(lua_State *L, const struct name *name) {

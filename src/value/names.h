@@ -42,6 +42,7 @@ struct names *value_names(lua_State *L);
 void value_names_refresh(lua_State *L, struct names *names);
 bool value_names_holds(lua_State *L, const struct name *name);
 bool value_has_finalizer(lua_State *L);
+bool value_is_bound(lua_State *L);
 const struct name *value_names_of_top(lua_State *L, struct names *names);
 
 void value_push_module(lua_State *L, const char *name, size_t len);

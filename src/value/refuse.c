@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "value/encode.h"
+#include "value/names.h"
 #include "value/objects.h"
 #include "value/value.h"
 
@@ -161,10 +162,20 @@ static void write_path(struct search *s, lua_Integer number, struct path *path) 
   lua_pop(L, 1);
 }
 
+// What the value at the top of the stack is called: a table that is bound has a name of its own.
+static const char *type_of(lua_State *L) {
+  if (lua_type(L, -1) != LUA_TTABLE || !lua_getmetatable(L, -1)) return luaL_typename(L, -1);
+  lua_pushliteral(L, "__uncopyable");
+  lua_rawget(L, -2);
+  const char *name = lua_tostring(L, -1); // kept by the metatable
+  lua_pop(L, 2);
+  return name ? name : "table";
+}
+
 // Raises the refusal of object number `number`, which is at the top of the stack.
 static int raise_refusal(struct search *s, lua_Integer number) {
   struct path path = {0};
-  const char *type = luaL_typename(s->L, -1);
+  const char *type = type_of(s->L);
   write_path(s, number, &path);
   if (path.len == 0) add(&path, "the function to start");
   return luaL_error(s->L, "can't copy %s: %s", path.text, type);
@@ -187,6 +198,13 @@ static bool has_name(struct search *s) {
   return name && name->kind != NAME_CLASS;
 }
 
+static bool is_bound(lua_State *L) {
+  if (!lua_getmetatable(L, -1)) return false;
+  bool bound = value_is_bound(L);
+  lua_pop(L, 1);
+  return bound;
+}
+
 // Can the value at the top of the stack not be copied, whatever is in it?
 static bool is_refused(struct search *s) {
   switch (lua_type(s->L, -1)) {
@@ -194,6 +212,8 @@ static bool is_refused(struct search *s) {
     return lua_iscfunction(s->L, -1) && !has_name(s);
   case LUA_TUSERDATA:
     return !is_shared(s->L);
+  case LUA_TTABLE:
+    return is_bound(s->L);
   case LUA_TLIGHTUSERDATA:
   case LUA_TTHREAD:
     return true;

@@ -60,6 +60,7 @@ static void stand_up(void) {
   park_thread_end();
   queue_thread_end();
   dict_thread_end();
+  jobs_thread_end();
   worker_thread_end();
   worker_starter_end();
   program_forget_bells();

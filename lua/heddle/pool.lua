@@ -1,0 +1,465 @@
+-- Pools of workers of any model: heddle.pool.
+--
+--   local p <close> = pool.new("processes", 4)
+--   local f = p:submit(fib, 30)
+--   print(f:result(), p:map(fib, { 1, 2, 3 })[3])
+--
+-- Stands on: pool_core (counting), pool_heap and pool_copies (the models), pool_map, future.
+local core = require "heddle.pool_core"
+local future = require "heddle.future"
+local jobs = require "heddle.native.jobs"
+local native = require "heddle.native.task"
+local pool_map = require "heddle.pool_map"
+local sync = require "heddle.native.sync"
+
+local pool = {}
+
+---@class heddle.pool
+---@field name string
+local methods = {}
+local meta = { __index = methods, __name = "heddle.pool", __uncopyable = "pool" }
+
+local misuse = core.misuse
+
+-- All that are open, and were made in this interpreter.
+local all = {}
+local made = 0
+
+
+-- options ------------------------------------------------------------------------------------------
+
+local kinds = {
+  task = "coroutine", tasks = "coroutine", coroutine = "coroutine", coroutines = "coroutine",
+  thread = "thread", threads = "thread",
+  isolate = "isolate", isolates = "isolate",
+  process = "process", processes = "process",
+}
+
+local plurals = {
+  coroutine = "coroutines", thread = "threads", isolate = "isolates", process = "processes",
+}
+
+local function whole_from(least)
+  local wanted = "a whole number >= " .. least
+  return { wanted, function(v) return math.type(v) == "integer" and v >= least end }
+end
+
+local function typed(name, wanted)
+  return { wanted, function(v) return type(v) == name end }
+end
+
+local known = {
+  initializer = typed("function", "a function"),
+  args = typed("table", "a list of arguments"),
+  name = typed("string", "a string"),
+  max_jobs = whole_from(1),
+  queue = whole_from(1),
+  retry = whole_from(0),
+  method = { '"fork", "spawn" or "forkserver"', function(v)
+    return v == "fork" or v == "spawn" or v == "forkserver"
+  end },
+}
+
+
+local function show(value)
+  return type(value) == "string" and '"' .. value .. '"' or type(value) == "number"
+    and tostring(value) or type(value)
+end
+
+
+local function unknown_option(name, key)
+  local names = {}
+  for word in pairs(known) do names[#names + 1] = word end
+  table.sort(names)
+  local near = type(key) == "string" and require("heddle.usage").nearest(key, names)
+  misuse(4, "unknown-option", "%s: options: unknown option '%s' (%s)", name, tostring(key),
+    near and "did you mean '" .. near .. "'?" or "there are: " .. table.concat(names, ", "))
+end
+
+
+local function check_options(kind, options)
+  if type(options) ~= "table" then
+    misuse(3, "bad-argument", "pool.new: options: a table expected, got %s", type(options))
+  end
+  for key, value in pairs(options) do
+    local option = known[key]
+    if not option then unknown_option("pool.new", key) end
+    if not option[2](value) then
+      misuse(3, "bad-option", "pool.new: %s: %s expected, got %s", key, option[1], show(value))
+    end
+  end
+  if options.method and kind ~= "process" then
+    misuse(3, "bad-option", "pool.new: method: only processes are started by one, not %s",
+      plurals[kind])
+  elseif options.retry and (kind == "coroutine" or kind == "thread") then
+    return -- nothing there dies with its worker
+  end
+end
+
+
+local function check_workers(workers)
+  if workers == nil then return (require("heddle").cores()) end
+  if math.type(workers) == "integer" and workers >= 1 then return workers end
+  misuse(3, "bad-argument", "pool.new: workers: a whole number >= 1 expected, got %s",
+    show(workers))
+end
+
+
+local function backend_of(kind)
+  if kind == "coroutine" then return require("heddle.pool_heap").coroutines end
+  if kind == "thread" then return require("heddle.pool_heap").threads end
+  return require "heddle.pool_copies"
+end
+
+
+---A pool of workers that do the jobs they are given.
+---@param model string "coroutines", "threads", "isolates" or "processes"
+---@param workers? integer how many; heddle.cores()
+---@param options? {initializer?: function, args?: table, max_jobs?: integer, method?: string, name?: string, queue?: integer, retry?: integer}
+---@return heddle.pool
+function pool.new(model, workers, options)
+  local kind = kinds[model]
+  if not kind then
+    misuse(2, "unknown-model",
+      "pool.new: model: coroutines, threads, isolates or processes expected, got %s", show(model))
+  end
+  if type(workers) == "table" and options == nil then workers, options = nil, workers end
+  workers = check_workers(workers)
+  options = options or {}
+  check_options(kind, options)
+  made = made + 1
+  local args = options.args or {}
+  local p = setmetatable({
+    kind = kind, size = workers, name = options.name or "Pool-" .. made, id = jobs.id(),
+    initializer = options.initializer, args = table.move(args, 1, args.n or #args, 1, {
+      n = args.n or #args,
+    }),
+    max_jobs = options.max_jobs, method = options.method, limit = options.queue,
+    retry = options.retry or 0,
+    interpreter = jobs.interpreter(),
+    backend = backend_of(kind),
+    left = 0, busy = 0, submitted = 0, maps = 0, init_failures = 0, -- counts
+    done = 0, failed = 0, cancelled = 0, died = 0, restarted = 0,
+    closed = false, ending = false, -- ending: its workers are to end
+    open = {}, -- futures, maps and streams that are not settled
+    unasked = {}, -- failed futures
+    callbacks = {}, -- tasks of on_done
+    over = sync.event(), -- set when closed and nothing is left
+  }, meta)
+  p.over.name = "the jobs of " .. p.name
+  p.backend.open(p)
+  all[p] = true
+  return p
+end
+
+
+-- submitting ---------------------------------------------------------------------------------------
+
+local function check(self, what)
+  if getmetatable(self) ~= meta then
+    misuse(3, "bad-self", "pool:%s: self: a pool expected, got %s (call it with a colon)", what,
+      type(self))
+  elseif self.interpreter ~= jobs.interpreter() then
+    misuse(3, "pool-elsewhere", "pool:%s: %s belongs to the process that made it", what, self.name)
+  end
+end
+
+
+local function check_open(self, what)
+  check(self, what)
+  if self.broken then
+    local err = self.broken.err
+    error(type(err) == "string" and ("pool:%s: %s is broken: %s [pool-broken]")
+      :format(what, self.name, err) or err, 3)
+  elseif self.closed then
+    misuse(3, "pool-closed", "pool:%s: %s was closed", what, self.name)
+  end
+end
+
+
+local function check_function(what, fn)
+  if type(fn) ~= "function" then
+    misuse(3, "bad-argument", "pool:%s: fn: a function expected, got %s", what, type(fn))
+  end
+end
+
+
+-- Takes back what was counted for a job that could not be sent.
+local function unsent(self, f)
+  self.open[f] = nil
+  core.leave(self, 1)
+end
+
+
+local function submit(self, place, fn, ...)
+  local f = future.new(self, place)
+  core.enter(self, 1)
+  self.open[f] = true
+  local sent, err = pcall(self.backend.submit, self, f, fn, ...)
+  if sent then return f end
+  unsent(self, f)
+  error(err, 0)
+end
+
+
+---Gives the pool a job; waits while the pool is full (option `queue`).
+---@param fn function
+---@param ... any its arguments
+---@return heddle.future
+function methods:submit(fn, ...)
+  check_open(self, "submit")
+  check_function("submit", fn)
+  return submit(self, core.place(), fn, ...)
+end
+
+
+-- Who gives up waiting wants the job no more.
+local applied = {
+  __close = function(self, err)
+    if err ~= nil and not self.future:done() then self.future:cancel() end
+  end,
+}
+
+
+---Has one job done and waits for it.
+---@param fn function
+---@param ... any its arguments
+---@return any ... its results; raises its error
+function methods:apply(fn, ...)
+  check_open(self, "apply")
+  check_function("apply", fn)
+  local f = submit(self, core.place(), fn, ...)
+  local _ <close> = setmetatable({ future = f }, applied)
+  return f:result()
+end
+
+
+local function check_list(what, list)
+  if type(list) ~= "table" then
+    misuse(3, "bad-argument", "pool:%s: list: a table expected, got %s", what, type(list))
+  end
+  return list.n or #list
+end
+
+
+local map_options = { chunk = true, timeout = true }
+
+local function check_map_options(what, options)
+  if options == nil then return {} end
+  if type(options) ~= "table" then
+    misuse(3, "bad-argument", "pool:%s: options: a table expected, got %s", what, type(options))
+  end
+  for key in pairs(options) do
+    if not map_options[key] then
+      misuse(3, "unknown-option", "pool:%s: options: unknown option '%s' (there are: chunk, timeout)",
+        what, tostring(key))
+    end
+  end
+  local chunk, timeout = options.chunk, options.timeout
+  if chunk ~= nil and (math.type(chunk) ~= "integer" or chunk < 1) then
+    misuse(3, "bad-option", "pool:%s: chunk: a whole number >= 1 expected, got %s", what,
+      show(chunk))
+  elseif timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    misuse(3, "bad-time", "pool:%s: timeout: a number of seconds >= 0 expected, got %s", what,
+      show(timeout))
+  end
+  return options
+end
+
+
+---Calls `fn` with each item of a list, several at a time.
+---@param fn function
+---@param list table
+---@param options? {chunk?: integer, timeout?: number} chunk: so many items make a job, 1 unless given
+---@return table? results in the list's order, with n; string? reason nil, "timeout"
+function methods:map(fn, list, options)
+  check_open(self, "map")
+  check_function("map", fn)
+  local n = check_list("map", list)
+  options = check_map_options("map", options)
+  return pool_map.run(self, fn, list, n, options.chunk or 1, false, options.timeout)
+end
+
+
+---The same where each item is a list of arguments.
+---@param fn function
+---@param list table[]
+---@param options? {chunk?: integer, timeout?: number}
+---@return table? results, string? reason
+function methods:starmap(fn, list, options)
+  check_open(self, "starmap")
+  check_function("starmap", fn)
+  local n = check_list("starmap", list)
+  for i = 1, n do
+    if type(list[i]) ~= "table" then
+      misuse(2, "bad-argument", "pool:starmap: item %d: a list of arguments expected, got %s", i,
+        type(list[i]))
+    end
+  end
+  options = check_map_options("starmap", options)
+  return pool_map.run(self, fn, list, n, options.chunk or 1, true, options.timeout)
+end
+
+
+local function stream(self, what, fn, iterable, ordered)
+  check_function(what, fn)
+  if type(iterable) ~= "table" and type(iterable) ~= "function" then
+    misuse(3, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
+      what, type(iterable))
+  end
+  return pool_map.stream(self, fn, iterable, ordered)
+end
+
+
+---Iterates over place and result of each item, in order; takes the items as it goes on.
+---@param fn function
+---@param iterable table|function a list, or a function that returns the next item, nil at the end
+---@return fun(): integer?, any
+function methods:imap(fn, iterable)
+  check_open(self, "imap")
+  return stream(self, "imap", fn, iterable, true)
+end
+
+
+---The same in the order in which the results come.
+---@param fn function
+---@param iterable table|function
+---@return fun(): integer?, any
+function methods:imap_unordered(fn, iterable)
+  check_open(self, "imap_unordered")
+  return stream(self, "imap_unordered", fn, iterable, false)
+end
+
+
+-- the end ------------------------------------------------------------------------------------------
+
+---No more jobs; those that it has are done.
+function methods:close()
+  check(self, "close")
+  core.close(self)
+end
+
+
+-- Reports the errors that nobody asked for.
+local function report_unasked(self)
+  for f in pairs(self.unasked) do
+    self.unasked[f] = nil
+    io.stderr:write(("heddle: job %s of %s failed, and nobody asked for its result: %s\n%s\n")
+      :format(f.name, self.name, tostring(f.failure.err), f:traceback()))
+  end
+end
+
+
+local function await_callbacks(self, left)
+  local own = native.current()
+  for task in pairs(self.callbacks) do
+    if task ~= own and not task:join(left()) then return false end
+  end
+  return true
+end
+
+
+local function join(self, timeout)
+  local limit = timeout and native.now() + timeout
+  local function left()
+    return limit and math.max(0, limit - native.now())
+  end
+  local ended = self.over:wait(left()) and self.backend.await(self, left)
+    and await_callbacks(self, left)
+  if not ended then return nil, "timeout" end
+  all[self] = nil
+  report_unasked(self)
+  return true
+end
+
+
+---Waits for the end of a pool that was closed: all its jobs are done, its on_done functions have
+---returned, its workers have ended. Errors that nobody asked for go to stderr.
+---@param timeout? number seconds
+---@return true? ended, string? reason nil, "timeout"
+function methods:join(timeout)
+  check(self, "join")
+  if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
+    misuse(2, "bad-time", "pool:join: timeout: a number of seconds >= 0 expected, got %s",
+      show(timeout))
+  elseif not self.closed then
+    misuse(2, "pool-open", "pool:join: %s is open (close it first)", self.name)
+  end
+  return join(self, timeout)
+end
+
+
+---Stops the workers for good; jobs that have not ended are cancelled.
+function methods:terminate()
+  check(self, "terminate")
+  core.terminate(self)
+end
+
+
+---Closes the pool.
+---@param options? {wait?: boolean, cancel?: boolean} wait (true): joins it; cancel (false): drops the jobs that have not begun
+function methods:shutdown(options)
+  check(self, "shutdown")
+  if options ~= nil and type(options) ~= "table" then
+    misuse(2, "bad-argument", "pool:shutdown: options: a table expected, got %s", type(options))
+  end
+  for key, value in pairs(options or {}) do
+    if key ~= "wait" and key ~= "cancel" then
+      misuse(2, "unknown-option",
+        "pool:shutdown: options: unknown option '%s' (there are: cancel, wait)", tostring(key))
+    elseif type(value) ~= "boolean" then
+      misuse(2, "bad-option", "pool:shutdown: %s: true or false expected, got %s", key, show(value))
+    end
+  end
+  self:close()
+  if options and options.cancel then
+    for work in pairs(self.open) do
+      if work.state == "pending" then self.backend.withdraw(self, work) end
+    end
+  end
+  if not options or options.wait ~= false then join(self) end
+end
+
+
+function meta:__close(err)
+  if self.interpreter ~= jobs.interpreter() then return end -- a fork's copy
+  if err ~= nil then core.terminate(self) else core.close(self) end
+  join(self)
+end
+
+
+---@return {workers: integer, busy: integer, pending: integer, done: integer, failed: integer, cancelled: integer, died: integer, restarted: integer}
+function methods:stats()
+  check(self, "stats")
+  local busy = self.backend.busy(self)
+  return {
+    workers = self.backend.live(self), busy = busy, pending = math.max(0, self.left - busy),
+    done = self.done, failed = self.failed, cancelled = self.cancelled,
+    died = self.died, restarted = self.restarted,
+  }
+end
+
+
+function meta:__tostring()
+  local state = self.broken and "broken" or self.terminated and "terminated"
+    or self.closed and "closed" or "open"
+  return ("pool %s (%s, %d %s, %d jobs left)"):format(self.name, state, self.size,
+    plurals[self.kind], self.left)
+end
+
+
+---At the end of the program, and of each worker: the jobs of pools that were left open are done,
+---their workers ended.
+function pool.finish()
+  while next(all) do
+    local p = next(all)
+    all[p] = nil
+    if p.interpreter == jobs.interpreter() then
+      core.close(p)
+      join(p)
+    end
+  end
+end
+
+
+return pool

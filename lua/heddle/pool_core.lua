@@ -1,0 +1,121 @@
+-- What all kinds of pools count alike: jobs that are left, how they ended, what breaks a pool.
+-- Stands on: nothing of the pool's; the pool, its futures and its models stand on it.
+local jobs = require "heddle.native.jobs"
+local native = require "heddle.native.task"
+
+local core = {}
+
+core.MOST_FAILURES = 5 -- of an initializer in a row
+
+
+-- `level` as for error, counted from the function that calls this.
+function core.misuse(level, code, text, ...)
+  error(text:format(...) .. " [" .. code .. "]", level + 1)
+end
+
+
+---What a job, or a worker's initializer, failed with.
+---@class heddle.pool.failure
+---@field err any
+---@field trace? string where it was raised
+---@field worker? string its worker's name
+
+
+-- The message handler of jobs: the error with the place where it was raised.
+function core.keep_trace(err)
+  if rawequal(getmetatable(err), core.cancelled_meta) then return { err = err } end
+  return { err = err, trace = debug.traceback("", 2):gsub("^\n", "") }
+end
+
+
+core.cancelled_meta = getmetatable(native.cancelled())
+
+
+---@return boolean whether an error is the one of a cancel
+function core.is_cancel(err)
+  return type(err) == "table" and rawequal(getmetatable(err), core.cancelled_meta)
+end
+
+
+-- Where the function that calls this was called, `file:line`.
+function core.place()
+  for level = 3, 6 do
+    local at = debug.getinfo(level, "Sl")
+    if not at then break end
+    if at.currentline > 0 then return at.short_src .. ":" .. at.currentline end
+  end
+  return "?"
+end
+
+
+-- `n` more jobs are to be done.
+function core.enter(p, n)
+  jobs.add(p, "left", n)
+end
+
+
+-- All that was asked for is done, and nothing more will be.
+local function drained(p)
+  p.ending = true
+  p.backend.stop(p)
+  p.over:set()
+end
+
+
+-- `n` of them are done with, however they ended.
+function core.leave(p, n)
+  if jobs.add(p, "left", -n) == 0 and p.closed then drained(p) end
+end
+
+
+-- No more jobs come.
+function core.close(p)
+  if p.closed then return end
+  p.closed = true
+  if p.left == 0 then drained(p) end
+end
+
+
+-- One job has ended: counts it.
+function core.count(p, how, n)
+  jobs.add(p, how, n or 1)
+end
+
+
+-- Settles everything that is not settled yet with one failure, and lets no worker go on.
+local function give_up(p, failure)
+  p.closed, p.ending = true, true
+  p.backend.kill(p)
+  for work in pairs(p.open) do work:abandon(failure) end
+  p.open = {}
+  p.left = 0
+  p.over:set()
+end
+
+
+-- Its initializer fails again and again, or no more workers can be had.
+function core.break_pool(p, failure)
+  if p.ending then return end
+  p.broken = failure
+  give_up(p, failure)
+end
+
+
+function core.terminate(p)
+  if p.terminated then return end
+  p.terminated = true
+  give_up(p, { err = native.cancelled() })
+end
+
+
+-- A worker's initializer has failed, or not (nil).
+function core.initialized(p, failure)
+  if not failure then
+    p.init_failures = 0
+  elseif jobs.add(p, "init_failures", 1) >= core.MOST_FAILURES then
+    core.break_pool(p, failure)
+  end
+end
+
+
+return core
