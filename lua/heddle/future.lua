@@ -45,7 +45,7 @@ local function check_timeout(what, timeout)
 end
 
 
--- settling -----------------------------------------------------------------------------------------
+-- settling --------------------------------------------------------------------------------------
 
 -- It begins; false: it was cancelled before.
 function future:begin()
@@ -103,7 +103,7 @@ function future:abandon(failure)
 end
 
 
--- waiting ------------------------------------------------------------------------------------------
+-- waiting ---------------------------------------------------------------------------------------
 
 local function wait(self, timeout)
   if ended[self.state] then return true end
@@ -180,7 +180,7 @@ function future:traceback()
 end
 
 
--- looking ------------------------------------------------------------------------------------------
+-- looking ---------------------------------------------------------------------------------------
 
 ---@return "pending"|"running"|"blocked"|"done"|"failed"|"cancelled"
 function future:status()

@@ -26,7 +26,7 @@ local all = {}
 local made = 0
 
 
--- options ------------------------------------------------------------------------------------------
+-- options ---------------------------------------------------------------------------------------
 
 local kinds = {
   task = "coroutine", tasks = "coroutine", coroutine = "coroutine", coroutines = "coroutine",
@@ -112,10 +112,21 @@ local function backend_of(kind)
 end
 
 
----A pool of workers that do the jobs they are given.
+---@class heddle.pool.options
+---@field initializer? function called once in each worker before its first job
+---@field args? table its arguments
+---@field max_jobs? integer a worker that has done so many is replaced
+---@field method? "fork"|"spawn"|"forkserver" how processes are started
+---@field name? string
+---@field queue? integer at most so many jobs in line: submit waits for room
+---@field retry? integer a job whose worker died is run again, up to so often
+
+
+---A pool of workers that do the jobs they are given. It belongs to this interpreter. One that is
+---left open does its jobs when the program, or the worker that made it, ends.
 ---@param model string "coroutines", "threads", "isolates" or "processes"
 ---@param workers? integer how many; heddle.cores()
----@param options? {initializer?: function, args?: table, max_jobs?: integer, method?: string, name?: string, queue?: integer, retry?: integer}
+---@param options? heddle.pool.options
 ---@return heddle.pool
 function pool.new(model, workers, options)
   local kind = kinds[model]
@@ -153,7 +164,7 @@ function pool.new(model, workers, options)
 end
 
 
--- submitting ---------------------------------------------------------------------------------------
+-- submitting ------------------------------------------------------------------------------------
 
 local function check(self, what)
   if getmetatable(self) ~= meta then
@@ -195,10 +206,12 @@ local function submit(self, place, fn, ...)
   local f = future.new(self, place)
   core.enter(self, 1)
   self.open[f] = true
-  local sent, err = pcall(self.backend.submit, self, f, fn, ...)
-  if sent then return f end
+  local fine, sent = pcall(self.backend.submit, self, f, fn, ...)
+  if fine and sent then return f end
   unsent(self, f)
-  error(err, 0)
+  if not fine then error(sent, 0) end
+  f:abandon(self.given_up)
+  return f
 end
 
 
@@ -251,8 +264,8 @@ local function check_map_options(what, options)
   end
   for key in pairs(options) do
     if not map_options[key] then
-      misuse(3, "unknown-option", "pool:%s: options: unknown option '%s' (there are: chunk, timeout)",
-        what, tostring(key))
+      misuse(3, "unknown-option",
+        "pool:%s: options: unknown option '%s' (there are: chunk, timeout)", what, tostring(key))
     end
   end
   local chunk, timeout = options.chunk, options.timeout
@@ -270,7 +283,7 @@ end
 ---Calls `fn` with each item of a list, several at a time.
 ---@param fn function
 ---@param list table
----@param options? {chunk?: integer, timeout?: number} chunk: so many items make a job, 1 unless given
+---@param options? {chunk?: integer, timeout?: number} chunk: items in a job, 1 unless given
 ---@return table? results in the list's order, with n; string? reason nil, "timeout"
 function methods:map(fn, list, options)
   check_open(self, "map")
@@ -331,7 +344,7 @@ function methods:imap_unordered(fn, iterable)
 end
 
 
--- the end ------------------------------------------------------------------------------------------
+-- the end ---------------------------------------------------------------------------------------
 
 ---No more jobs; those that it has are done.
 function methods:close()
@@ -397,7 +410,8 @@ end
 
 
 ---Closes the pool.
----@param options? {wait?: boolean, cancel?: boolean} wait (true): joins it; cancel (false): drops the jobs that have not begun
+---@param options? {wait?: boolean, cancel?: boolean} wait (true): joins it; cancel (false): drops
+---the jobs that have not begun
 function methods:shutdown(options)
   check(self, "shutdown")
   if options ~= nil and type(options) ~= "table" then
@@ -428,7 +442,8 @@ function meta:__close(err)
 end
 
 
----@return {workers: integer, busy: integer, pending: integer, done: integer, failed: integer, cancelled: integer, died: integer, restarted: integer}
+---Counts: workers alive, busy ones, jobs pending, and how jobs and workers ended so far.
+---@return table<"workers"|"busy"|"pending"|"done"|"failed"|"cancelled"|"died"|"restarted", integer>
 function methods:stats()
   check(self, "stats")
   local busy = self.backend.busy(self)

@@ -1,13 +1,14 @@
 -- Pools whose workers have interpreters of their own: isolates and processes. Jobs and answers
 -- travel as messages in two shared queues; what a worker does with them is heddle.pool_worker.
 --
--- While jobs are left a task of the library's own, the supervisor, takes the answers in, settles what
--- they belong to, and looks after workers that ended. It is started by whoever submits and ends when
--- nothing is left: so an idle pool keeps no OS thread, and one at work keeps its own as a task does.
+-- While jobs are left a task of the library's own, the supervisor, takes the answers in, settles
+-- what they belong to, and looks after workers that ended. It is started by whoever submits and
+-- ends when nothing is left: so an idle pool keeps no OS thread, and one at work keeps its own as a
+-- task does.
 --
 -- A worker writes the number of a job into its cell of `claims` in the same step that takes the job
--- (see src/sync/jobs.h). So when it has died, and all answers have been taken in, its cell names the
--- one job that died with it, if any.
+-- (see src/sync/jobs.h). So when it has died, and all answers have been taken in, its cell names
+-- the one job that died with it, if any.
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
@@ -22,7 +23,7 @@ local PATIENCE = 0.05 -- seconds that a job to be stopped for good gets before i
 local supervise
 
 
--- workers ------------------------------------------------------------------------------------------
+-- workers ---------------------------------------------------------------------------------------
 
 local function ensure_supervisor(p)
   if jobs.swap(p, "supervised", false, true) then
@@ -91,9 +92,10 @@ function copies.open(p)
 end
 
 
--- jobs ---------------------------------------------------------------------------------------------
+-- jobs ------------------------------------------------------------------------------------------
 
--- Posts one job; while the line is full, waits if it is not urgent.
+-- Posts one job; while the line is full, waits if it is not urgent. Returns nil when the pool was
+-- given up meanwhile.
 local function post(p, urgent, work, place, ...)
   ensure_supervisor(p)
   while true do
@@ -107,6 +109,7 @@ end
 function copies.submit(p, f, fn, ...)
   if p.retry > 0 then f.args = table.pack(fn, ...) end
   f.number = post(p, false, f, 0, fn, ...)
+  return f.number
 end
 
 
@@ -152,7 +155,14 @@ function copies.map(p, m)
   for c = 1, m.chunks do
     if m.over then return end
     m:enter(1)
-    m.numbers[c] = post_chunk(p, urgent, m, c)
+    local sent, number = pcall(post_chunk, p, urgent, m, c)
+    if not sent then
+      m:close(1)
+      m:leave(1)
+      core.leave(p, 1)
+      error(number, 0)
+    end
+    m.numbers[c] = number
   end
 end
 
@@ -179,7 +189,7 @@ local function post_again(p, work, place)
 end
 
 
--- answers ------------------------------------------------------------------------------------------
+-- answers ---------------------------------------------------------------------------------------
 
 local function unmark(p, f)
   if jobs.swap(f, "marked", true, false) then
@@ -240,7 +250,7 @@ local function take_in(p, ended, got, number, ok, ...)
 end
 
 
--- deaths -------------------------------------------------------------------------------------------
+-- deaths ----------------------------------------------------------------------------------------
 
 local function take_all_in(p, ended)
   while not p.answers:empty() do take_in(p, ended, p.taker:take(0)) end
@@ -326,7 +336,7 @@ function supervise(p)
 end
 
 
--- futures ------------------------------------------------------------------------------------------
+-- futures ---------------------------------------------------------------------------------------
 
 local function slot_of(p, number)
   for i, slot in ipairs(p.slots) do
@@ -385,7 +395,7 @@ function copies.status(p, f)
 end
 
 
--- the end ------------------------------------------------------------------------------------------
+-- the end ---------------------------------------------------------------------------------------
 
 function copies.stop(p)
   p.jobs:close()

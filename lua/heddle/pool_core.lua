@@ -21,19 +21,26 @@ end
 ---@field worker? string its worker's name
 
 
--- The message handler of jobs: the error with the place where it was raised.
-function core.keep_trace(err)
-  if rawequal(getmetatable(err), core.cancelled_meta) then return { err = err } end
-  return { err = err, trace = debug.traceback("", 2):gsub("^\n", "") }
-end
-
-
-core.cancelled_meta = getmetatable(native.cancelled())
+local cancelled_meta = getmetatable(native.cancelled())
 
 
 ---@return boolean whether an error is the one of a cancel
 function core.is_cancel(err)
-  return type(err) == "table" and rawequal(getmetatable(err), core.cancelled_meta)
+  return type(err) == "table" and rawequal(getmetatable(err), cancelled_meta)
+end
+
+
+-- The message handler of jobs: the error with the place where it was raised. A cancel stays what it
+-- is, since one for good is raised again.
+function core.keep_trace(err)
+  if core.is_cancel(err) then return err end
+  return { err = err, trace = debug.traceback("", 2):gsub("^\n", "") }
+end
+
+
+---@return heddle.pool.failure of what came out of a call with keep_trace
+function core.failure(err)
+  return core.is_cancel(err) and { err = err } or err
 end
 
 
@@ -84,12 +91,12 @@ end
 
 -- Settles everything that is not settled yet with one failure, and lets no worker go on.
 local function give_up(p, failure)
-  p.closed, p.ending = true, true
-  p.backend.kill(p)
+  p.closed, p.ending, p.given_up = true, true, failure
   for work in pairs(p.open) do work:abandon(failure) end
   p.open = {}
   p.left = 0
   p.over:set()
+  p.backend.kill(p) -- last: it may stop the caller
 end
 
 

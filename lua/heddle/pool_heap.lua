@@ -1,6 +1,6 @@
 -- Pools whose workers share this interpreter's heap: coroutines and threads. Jobs go through a
--- queue by reference; whoever ran one settles it. What must be one step among threads is one call of
--- C: a method of a queue, a function of `table` or of heddle.native.jobs.
+-- queue by reference; whoever ran one settles it. What must be one step among threads is one call
+-- of C: a method of a queue, a function of `table` or of heddle.native.jobs.
 --
 -- Each job of submit runs in a task of its own, so that to cancel it reaches nothing else. A
 -- coroutine pool starts that task as soon as one of its slots is free; a thread of a thread pool
@@ -14,10 +14,10 @@ local sync = require "heddle.native.sync"
 local heap = {}
 
 
--- what is in line ----------------------------------------------------------------------------------
+-- what is in line -------------------------------------------------------------------------------
 
--- Futures, maps (once for each worker that may take chunks of it) and items of imap. All but futures
--- have run(p, slot), which returns how many jobs it was.
+-- Futures, maps (once for each worker that may take chunks of it) and items of imap. All but
+-- futures have run(p, slot), which returns how many jobs it was.
 
 ---@class heddle.pool.item
 local item = {}
@@ -38,8 +38,10 @@ end
 
 
 local function done(f, worker, ok, ...)
-  if not ok then (...).worker = worker end
-  f:settle(nil, ok, ...)
+  if ok then return f:settle(nil, true, ...) end
+  local failure = core.failure(...)
+  failure.worker = worker
+  f:settle(nil, false, failure)
 end
 
 
@@ -51,9 +53,11 @@ local function run_future(f, worker)
 end
 
 
+-- Returns false when the pool was given up meanwhile.
 local function put(p, thing)
-  p.jobs:put(thing)
+  local fine = p.jobs:put(thing)
   p.backend.wake(p)
+  return fine
 end
 
 
@@ -63,7 +67,7 @@ function heap.submit(p, f, fn, ...)
   args[0] = fn
   f.args = args
   if p.room then p.room:acquire() end
-  put(p, f)
+  return put(p, f)
 end
 
 
@@ -115,7 +119,7 @@ local function empty_line(p)
 end
 
 
--- futures ------------------------------------------------------------------------------------------
+-- futures ---------------------------------------------------------------------------------------
 
 function heap.cancel(_, f, hard)
   if f:drop() then return true end
@@ -139,13 +143,14 @@ function heap.status(_, f)
 end
 
 
--- workers ------------------------------------------------------------------------------------------
+-- workers ---------------------------------------------------------------------------------------
 
 local function initialize(p, slot)
   if not p.initializer or slot.ready then return true end
   local ok, failure = xpcall(p.initializer, core.keep_trace, table.unpack(p.args, 1, p.args.n))
-  if not ok then failure.worker = slot.name end
-  core.initialized(p, not ok and failure or nil)
+  failure = not ok and core.failure(failure) or nil
+  if failure then failure.worker = slot.name end
+  core.initialized(p, failure)
   slot.ready = ok
   return ok
 end
@@ -160,7 +165,7 @@ local function is_worn(p, slot, n)
 end
 
 
--- coroutines ---------------------------------------------------------------------------------------
+-- coroutines ------------------------------------------------------------------------------------
 
 local coroutines = setmetatable({}, { __index = heap })
 heap.coroutines = coroutines
@@ -229,7 +234,11 @@ function coroutines.stop(p) p.jobs:close() end
 
 function coroutines.kill(p)
   empty_line(p)
-  for task in pairs(p.tasks) do task:cancel { hard = true } end
+  local own = native.current()
+  for task in pairs(p.tasks) do
+    if task ~= own then task:cancel { hard = true } end
+  end
+  if p.tasks[own] then own:cancel { hard = true } end
 end
 
 
@@ -245,7 +254,7 @@ function coroutines.live(p) return p.over:is_set() and 0 or p.size end
 function coroutines.busy(p) return p.busy end
 
 
--- threads ------------------------------------------------------------------------------------------
+-- threads ---------------------------------------------------------------------------------------
 
 local threads = setmetatable({}, { __index = heap })
 heap.threads = threads
@@ -279,8 +288,9 @@ local function run_in_thread(p, slot, thing, guard)
   else
     guard.future = thing
     local task = native.internal(native.start(run_future, thing, slot.name))
-    thing.task = task
+    thing.task, slot.task = task, task
     task:join()
+    slot.task = nil
     if thing.state == "running" then thing:abandon { err = native.cancelled() } end
     guard.future = nil
     core.leave(p, 1)
@@ -292,6 +302,7 @@ end
 
 local function work(p, slot)
   local guard <close> = setmetatable({ p = p, slot = slot }, ending)
+  slot.main = native.current()
   if not initialize(p, slot) then return end
   for thing in p.jobs:items() do
     make_room(p, thing)
@@ -301,8 +312,8 @@ end
 
 
 function start_thread(p, slot)
-  local started, h = pcall(require("heddle.thread").start, { name = slot.name, daemon = true }, work,
-    p, slot)
+  local start = require("heddle.thread").start
+  local started, h = pcall(start, { name = slot.name, daemon = true }, work, p, slot)
   if not started then return core.break_pool(p, { err = h }) end
   slot.handle = h
 end
@@ -318,24 +329,36 @@ function threads.open(p)
 end
 
 
+-- Whether what runs now is the slot's thread, or its job.
+local function is_inside(slot)
+  local own = native.current()
+  return slot.main == own or slot.task == own
+end
+
+
 function threads.wake() end
 function threads.stop(p) p.jobs:close() end
 
 
 function threads.kill(p)
   empty_line(p)
+  local own
   for _, slot in ipairs(p.slots) do
-    if slot.handle then slot.handle:cancel { hard = true } end
+    if is_inside(slot) then
+      own = slot.handle
+    elseif slot.handle then
+      slot.handle:cancel { hard = true }
+    end
   end
+  if own then own:cancel { hard = true } end
 end
 
 
 function threads.await(p, left)
-  local me = require("heddle.thread").current()
   for _, slot in ipairs(p.slots) do
     repeat
       local h = slot.handle
-      if h and h ~= me and not h:join(left()) then return false end
+      if h and not is_inside(slot) and not h:join(left()) then return false end
     until h == slot.handle
   end
   return true

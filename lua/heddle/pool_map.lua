@@ -8,7 +8,7 @@ local sync = require "heddle.native.sync"
 local pool_map = {}
 
 
--- map ----------------------------------------------------------------------------------------------
+-- map -------------------------------------------------------------------------------------------
 
 ---A list being mapped, in chunks.
 ---@class heddle.pool.map
@@ -33,7 +33,8 @@ local function new_map(p, fn, list, n, chunk, spread)
   return setmetatable({
     pool = p, fn = fn, list = list, n = n, chunk = chunk, spread = spread,
     chunks = (n + chunk - 1) // chunk,
-    next = 0, results = setmetatable({}, { __index = { n = n } }), open = 1, pending = 1, numbers = {}, over = false,
+    results = setmetatable({}, { __index = { n = n } }), -- n is no element of the list
+    next = 0, open = 1, pending = 1, numbers = {}, over = false,
     news = sync.event(),
   }, map)
 end
@@ -99,7 +100,7 @@ local function keep(self, c, value)
 end
 
 
-function map:begin() end
+map.begin = function() end
 
 
 function map:settle(c, ok, value)
@@ -108,7 +109,9 @@ function map:settle(c, ok, value)
     core.count(self.pool, "done", math.min(self.chunk, self.n - (c - 1) * self.chunk))
   else
     core.count(self.pool, "failed")
-    if not self.failed or c < self.failed then self.failed, self.failure = c, value end
+    if not self.failed or c < self.failed then
+      self.failed, self.failure = c, core.failure(value)
+    end
     drop(self)
   end
   self:close(1)
@@ -227,7 +230,7 @@ function pool_map.run(p, fn, list, n, chunk, spread, timeout)
 end
 
 
--- imap ---------------------------------------------------------------------------------------------
+-- imap ------------------------------------------------------------------------------------------
 
 local AHEAD = 8 -- items out for each worker
 
@@ -248,7 +251,7 @@ local stream = {}
 stream.__index = stream
 
 
-function stream:begin() end
+stream.begin = map.begin
 
 
 local function leave_stream(self)
@@ -267,6 +270,7 @@ end
 
 function stream:settle(place, ok, value)
   core.count(self.pool, ok and "done" or "failed")
+  if not ok then value = core.failure(value) end
   came_back(self, place, ok, value)
 end
 
@@ -309,6 +313,20 @@ local function next_item(self)
 end
 
 
+local function send(self, p, value)
+  core.enter(p, 1)
+  jobs.add(self, "pending", 1)
+  local sent, err = pcall(p.backend.post, p, self, self.fed + 1, value)
+  if sent then
+    self.fed = self.fed + 1
+  else
+    leave_stream(self)
+    core.leave(p, 1)
+    error(err, 0)
+  end
+end
+
+
 -- Sends items while not too many are out.
 local function feed(self)
   local p = self.pool
@@ -318,10 +336,7 @@ local function feed(self)
     if p.closed then
       core.misuse(3, "pool-closed", "pool:imap: %s was closed before the end", p.name)
     end
-    self.fed = self.fed + 1
-    core.enter(p, 1)
-    jobs.add(self, "pending", 1)
-    p.backend.post(p, self, self.fed, value)
+    send(self, p, value)
   end
 end
 

@@ -3,9 +3,9 @@
 --
 -- A message of the job queue is (fn, args...), or (id, value) and (id, list, n) for a chunk of a
 -- map whose function is in the dict `functions`. An answer is (number, true, results...), (number,
--- false, error, traceback, slot), or (number) for a job that was dropped. Number 0 is about the worker:
--- (0, true, slot) it is ready, (0, false, error, traceback, slot) its initializer failed; and from
--- the owner's side (0, nil, slot) it has ended.
+-- false, error, traceback, slot), or (number) for a job that was dropped. Number 0 is about the
+-- worker: (0, true, slot) it is ready, (0, false, error, traceback, slot) its initializer failed;
+-- and from the owner's side (0, nil, slot) it has ended.
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
@@ -35,7 +35,7 @@ local function keep_trace(err)
 end
 
 
--- answers ------------------------------------------------------------------------------------------
+-- answers ---------------------------------------------------------------------------------------
 
 local function answer_failure(self, number, failure)
   local answers, err = self.answers, failure.err
@@ -55,7 +55,7 @@ end
 
 
 local function answer(self, quiet, number, ok, ...)
-  if not ok then return answer_failure(self, number, (...)) end
+  if not ok then return answer_failure(self, number, core.failure(...)) end
   local sent, err = pcall(jobs.answer, self.answers, quiet, number, true, ...)
   if not sent then answer_failure(self, number, { err = with_place(err) }) end
 end
@@ -69,7 +69,7 @@ local function kick(self)
 end
 
 
--- maps ---------------------------------------------------------------------------------------------
+-- maps ------------------------------------------------------------------------------------------
 
 local function run_chunk(fn, list, n)
   local results = {}
@@ -126,7 +126,7 @@ local function run_map_item(self, number, id, value, n)
 end
 
 
--- jobs of submit -----------------------------------------------------------------------------------
+-- jobs of submit --------------------------------------------------------------------------------
 
 -- In the job's own task, so that to cancel it reaches nothing else.
 local function do_job(self, number, fn, ...)
@@ -154,7 +154,7 @@ local function heed(self, control)
 end
 
 
--- the worker ---------------------------------------------------------------------------------------
+-- the worker ------------------------------------------------------------------------------------
 
 -- Whether the owner wants it no more.
 local function is_dropped(self, number, first)
@@ -207,7 +207,7 @@ local function initialize(self)
   if ok then
     jobs.answer(self.answers, false, 0, true, self.slot)
   else
-    answer_failure(self, 0, failure)
+    answer_failure(self, 0, core.failure(failure))
   end
   return ok
 end
