@@ -16,50 +16,40 @@ local WORKERS = 4
 
 -- ---- four workers that add to one counter under a lock: how often, and how long they waited
 
--- One in SAMPLE waits is measured: the clock is read twice for it.
-local SAMPLE <const> = 16
-
--- The longest five hundredth of the waits, and how many were measured.
-local function longest_of(waits)
-  table.sort(waits)
-  return table.move(waits, #waits - #waits // 500, #waits, 1, {}), #waits
-end
-
--- Adds n times; returns what longest_of does.
-local function add_to_table(lock, counter, n, clock, ready, go)
+local function add_to_table(lock, counter, n, ready, go)
   ready:put(true)
   go:get()
-  local waits = {}
-  for i = 1, n do
-    if i % SAMPLE == 0 then
-      local t = clock()
-      lock:acquire()
-      waits[#waits + 1] = clock() - t
-    else
-      lock:acquire()
-    end
+  for _ = 1, n do
+    lock:acquire()
     counter.n = counter.n + 1
     lock:release()
   end
-  return longest_of(waits)
 end
 
-local function add_to_value(lock, value, n, clock, ready, go)
+local function add_to_value(lock, value, n, ready, go)
   ready:put(true)
   go:get()
-  local waits = {}
-  for i = 1, n do
-    if i % SAMPLE == 0 then
-      local t = clock()
-      lock:acquire()
-      waits[#waits + 1] = clock() - t
-    else
-      lock:acquire()
-    end
+  for _ = 1, n do
+    lock:acquire()
     value:set(value:get() + 1)
     lock:release()
   end
-  return longest_of(waits)
+end
+
+-- The same, and returns the longest five hundredth of the waits, and how many there were.
+local function add_and_measure(lock, value, n, ready, go)
+  local clock, waits = require("heddle").now, {}
+  ready:put(true)
+  go:get()
+  for i = 1, n do
+    local t = clock()
+    lock:acquire()
+    waits[i] = clock() - t
+    value:set(value:get() + 1)
+    lock:release()
+  end
+  table.sort(waits)
+  return table.move(waits, n - n // 500, n, 1, {}), n
 end
 
 -- The 99.9th percentile of all, from the longest of each.
@@ -68,13 +58,13 @@ local function percentile(longest, count)
   return longest[math.max(1, #longest - count // 1000)]
 end
 
--- Once with n additions: the seconds that they took, and the percentile of the waits.
-local function once(model, n)
+-- Once with n additions by `add`: the seconds that they took, and the percentile of the waits where
+-- that measures them.
+local function once(model, add, counter, n)
   local lock, all = sync.lock(), {}
   local ready, go = queue.new(), queue.new()
-  local counter, add = model.counter()
   for i = 1, WORKERS do
-    all[i] = model.start(model.options, add, lock, counter, n // WORKERS, now, ready, go)
+    all[i] = model.start(model.options, add, lock, counter, n // WORKERS, ready, go)
   end
   for _ = 1, WORKERS do ready:get() end
   local t = now()
@@ -84,32 +74,33 @@ local function once(model, n)
   local longest, count = {}, 0
   for i = 1, WORKERS do
     local waits, measured = all[i]:result()
-    table.move(waits, 1, #waits, #longest + 1, longest)
-    count = count + measured
+    if waits then table.move(waits, 1, #waits, #longest + 1, longest) end
+    count = count + (measured or 0)
   end
   assert((counter.n or counter:get()) == n // WORKERS * WORKERS, "the lock let two in")
   return t, percentile(longest, count)
 end
 
-local function in_table() return { n = 0 }, add_to_table end
-local function in_value() return shared.value("int", 0), add_to_value end
-
 local models = {
-  thread = { start = thread.start, options = {}, counter = in_table },
-  isolate = { start = isolate.start, options = {}, counter = in_value },
-  process = { start = process.start, options = { method = "fork" }, counter = in_value },
+  thread = { start = thread.start, options = {} },
+  isolate = { start = isolate.start, options = {} },
+  process = { start = process.start, options = { method = "fork" } },
 }
 
 for name, model in pairs(models) do
   works["lock_contended_" .. name] = function(w)
-    harness.rate(w, "sync.lock", function(n) return (once(model, n)) end, 10000, "additions/s")
+    harness.rate(w, "sync.lock", function(n)
+      if name == "thread" then return (once(model, add_to_table, { n = 0 }, n)) end
+      return (once(model, add_to_value, shared.value("int", 0), n))
+    end, 10000, "additions/s")
   end
 
   works["lock_waits_" .. name] = function(w)
+    local function run(n) return once(model, add_and_measure, shared.value("int", 0), n) end
     local n, waits = 10000, {}
-    while once(model, n) < harness.seconds / 2 do n = n * 2 end
+    while run(n) < harness.seconds / 2 do n = n * 2 end
     for i = 1, harness.reps do
-      local _, wait = once(model, n)
+      local _, wait = run(n)
       waits[i] = wait * 1000
     end
     harness.report(w, "99.9th percentile", waits, "ms")
