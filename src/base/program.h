@@ -46,6 +46,7 @@ enum seat_attention {
   ATTENTION_NAME = 16,
   ATTENTION_CAUGHT = 32,
   ATTENTION_BACK = 64,
+  ATTENTION_READY = 128,
 };
 
 struct program_seat {

@@ -87,7 +87,6 @@ static int make_response(lua_State *L) {
 static void wake_driver(struct http_server *server) {
   if (server->end.reached || server->driver->state != TASK_PARKED) return;
   loop_ready(server->loop, server->driver);
-  if (server->loop != loop_self) program_ring(server->loop->seat);
 }
 
 // Answers after an error, whose text is on top of the stack; it goes to stderr unless the handler

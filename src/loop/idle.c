@@ -56,9 +56,8 @@ static bool has_hope(const struct loop *loop) {
          (loop->uv && loop_uv_hopes(loop));
 }
 
-static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t deadline) {
-  bool poll = fds_needed(loop);
-  bool hopeless = deadline == CLOCK_NEVER && !has_hope(loop);
+static void sleep_on_bell(struct loop *loop, struct program_seat *seat, int64_t deadline, bool poll,
+                          bool hopeless) {
   uint32_t bell = (poll ? BELL_POLLING : BELL_ASLEEP) | (hopeless ? BELL_HOPELESS : 0);
   atomic_store(&seat->bell, bell);
   if (!something_came(seat)) {
@@ -85,11 +84,12 @@ void loop_idle(struct loop *loop) {
   if (poll && fds_now(loop) && loop->ready_first) return;
   if (loop->uv && loop_uv_run(loop)) return;
   int64_t deadline = next_moment(loop);
+  bool hopeless = deadline == CLOCK_NEVER && !has_hope(loop);
   task_describe(loop);
   loop_leave(loop);
   if (poll || cores_usable() < 2 || !spin(loop, seat)) {
     atomic_fetch_sub(&arena->awake, 1);
-    sleep_on_bell(loop, seat, deadline);
+    sleep_on_bell(loop, seat, deadline, poll, hopeless);
     atomic_fetch_add(&arena->awake, 1);
   }
   loop_enter(loop);

@@ -66,10 +66,12 @@ static void wake_kicked(struct loop *loop, uint32_t index) {
 }
 
 // Puts a task last on its loop's ready list, after those that were kicked before. Under the GIL,
-// from any thread of the interpreter.
+// from any thread of the interpreter; a loop that has given the GIL up to sleep looks at its list
+// once more only if it is asked to.
 void loop_ready(struct loop *loop, struct task *task) {
   if (loop == loop_self) wake_kicked(loop, park_take_local());
   if (task->state != TASK_READY) append_ready(loop, task);
+  if (loop != loop_self) program_ask(loop->seat, ATTENTION_READY);
 }
 
 static void wake_by_timer(struct loop *loop, struct task *task) {
