@@ -90,6 +90,7 @@ uint32_t program_seat_alloc(uint32_t process, uint32_t flags) {
     s->bell_fd = -1;
     s->tid = 0;
     drop_view(s);
+    s->view_turn = arena->view_turn;
     s->name[0] = 0;
     return i;
   }

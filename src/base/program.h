@@ -58,8 +58,9 @@ struct program_seat {
   _Atomic uint32_t attention; // the loop has a request to look at beside its inbox
   _Atomic uint32_t flags;
   _Atomic int32_t bell_fd; // write end of the bell's pipe, -1: none yet
-  int32_t tid;
-  _Atomic uint64_t view; // block with the latest view of the loop's tasks, 0: none
+  _Atomic int32_t tid;
+  _Atomic uint64_t view;      // block with the latest view of the loop's tasks, 0: none
+  _Atomic uint32_t view_turn; // the request that the last view was written for
   char name[32];
 };
 

@@ -123,6 +123,7 @@ bool worker_start_process(lua_State *L, struct worker *w) {
   p->worker = arena_offset(w);
   p->order = w->order;
   snprintf(p->name, sizeof p->name, "%.31s", w->head.name);
+  snprintf(program_seat(seat)->name, 32, "%.31s", w->head.name);
   w->seat = seat + 1;
   w->process = slot + 1;
   sync_retain_for(&w->head, slot);

@@ -186,8 +186,6 @@ static int begin(lua_State *L, struct worker *w) {
     return luaL_error(L, "%s.start: no more %s can be started: %s", worker_kind(w),
                       limits[w->model], strerror(error));
   }
-  uint32_t seat = w->seat; // 0 when it has ended already
-  if (seat) snprintf(program_seat(seat - 1)->name, 32, "%.31s", w->head.name);
   lua_settop(L, 1);
   return 1;
 }

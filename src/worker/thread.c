@@ -4,6 +4,7 @@
 #include "trace/trace.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
@@ -29,6 +30,7 @@ static bool start_with_seat(struct worker *w, struct interp *interp, void *(*bod
   struct worker_thread *given = malloc(sizeof *given);
   if (!given) return false;
   *given = (struct worker_thread){w, seat, interp};
+  snprintf(program_seat(seat)->name, 32, "%.31s", w->head.name);
   w->seat = seat + 1;
   w->pid = (int32_t)arena->root_pid;
   sync_retain(&w->head);

@@ -20,7 +20,9 @@ static struct watch_block *block_at(uint64_t offset) { return arena_at(offset); 
 static bool is_older(uint32_t turn, uint32_t than) { return (int32_t)(turn - than) < 0; }
 
 static void hang(struct program_seat *seat, uint64_t block) {
+  uint32_t turn = block_at(block)->turn;
   uint64_t old = atomic_exchange(&seat->view, block);
+  seat->view_turn = turn;
   if (old) arena_free(old);
 }
 
@@ -65,8 +67,8 @@ static void ask(uint32_t index) {
 
 // A view that another asker has taken away for a moment counts as missing, too.
 static bool is_missing(const struct program_seat *seat, uint32_t turn) {
-  uint64_t view = seat->view;
-  return has_loop(seat) && (view == 0 || is_older(block_at(view)->turn, turn));
+  bool old = is_older(seat->view_turn, turn);
+  return has_loop(seat) && (old || seat->view == 0);
 }
 
 // Asks every loop of the program for its view. Returns the request's number, for the calls below.
