@@ -28,19 +28,21 @@ LDFLAGS_ALL := -Wl,-E -Wl,-z,now -pthread $(LDFLAGS)
 LIBS := $(LUA_LIBS) $(UV_LIBS) -ldl -lm -lrt
 
 # Flavours: the same sources under other flags; objects in build/obj/FLAVOUR.
-FLAVOURS := release debug asan tsan stress
+FLAVOURS := release debug asan tsan stress bare
 EXE_release := build/heddle
 EXE_debug   := build/debug/heddle
 EXE_asan    := build/asan/heddle
 EXE_tsan    := build/tsan/heddle
 EXE_stress  := build/stress/heddle
+EXE_bare    := build/bare/heddle
 FLAGS_release := -O2 -g
 FLAGS_debug   := -O0 -g
 FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DHEDDLE_TSAN
 FLAGS_stress  := -O1 -g -DHEDDLE_STRESS
+FLAGS_bare    := -O2 -g -DHEDDLE_NO_RECORDER
 
-.PHONY: all debug asan tsan stress
+.PHONY: all debug asan tsan stress bare
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -49,6 +51,7 @@ debug: build/debug/heddle  ## without optimisation: build/debug/heddle
 asan: build/asan/heddle  ## under AddressSanitizer and UBSan: build/asan/heddle
 tsan: build/tsan/heddle  ## under ThreadSanitizer: build/tsan/heddle
 stress: build/stress/heddle  ## what is rare made frequent: build/stress/heddle
+bare: build/bare/heddle  ## without the recorder's hooks, to measure what they cost: build/bare/heddle
 
 EXTRA_tsan := build/obj/tsan/longjmp.o
 
@@ -98,8 +101,8 @@ ENGINE_SPECS := $(filter-out spec/runner_spec.lua $(filter-out %_sync_spec.lua,$
 # The demo's jobs take minutes in the stress build. Of no use under ThreadSanitizer: what is Lua, what
 # is about signals (they come late there), what only the stress build can do.
 spec_files = $(patsubst %,spec/%_spec.lua,$(1))
-STRESS_SPECS := $(filter-out $(call spec_files,cli service),$(ENGINE_SPECS))
-TSAN_SPECS := $(filter-out $(call spec_files,cli report rng service end steps deaths scenarios_sync),$(ENGINE_SPECS))
+STRESS_SPECS := $(filter-out $(call spec_files,cli service report_html),$(ENGINE_SPECS))
+TSAN_SPECS := $(filter-out $(call spec_files,cli report report_html timeline rng service end steps deaths scenarios_sync),$(ENGINE_SPECS))
 CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG
@@ -145,7 +148,7 @@ build/fuzz/codec: $(FUZZED) $(wildcard src/base/*.h src/value/*.h) build/config.
 	$(call say,link)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CFLAGS_ALL) \
 	  -o $@ $(FUZZED) $(LUA_LIBS) -ldl -lm
 
-bench: build/heddle deps-bench  ## ours against the peers, as ratios; ARGS=--quick
+bench: build/heddle build/bare/heddle deps-bench  ## ours against the peers, as ratios; ARGS=--quick
 	bench/run $(ARGS)
 
 # Installation.

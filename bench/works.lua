@@ -6,6 +6,9 @@ local works = {}
 -- How each program is started, and how one finds out whether it can be.
 works.programs = {
   heddle = { command = "$HEDDLE bench/heddle/%s.lua %s", probe = 'test -x "$HEDDLE"' },
+  bare = {
+    command = "build/bare/heddle bench/heddle/%s.lua %s", probe = "test -x build/bare/heddle",
+  },
   c = { command = "build/bench/c %s", probe = "test -x build/bench/c" },
   python = {
     command = "/usr/bin/python3 bench/peers/python/bench.py %s",
@@ -101,6 +104,12 @@ add("start_forkserver", "start", { { "python", 20 } })
 
 add("http_hello", "http", { { "node", 1 } })
 add("fetch_many", "http", { { "python", 3 }, { "node" } })
+
+-- against a build without its hooks, and off against on
+add("recorder_off", "trace", { { "bare", 0.98 } })
+add("recorder_on", "trace", { { "heddle", 0.9, work = "recorder_off" } })
+-- until a report of 100,000 slices shows its first picture
+add("html_100k", "trace", {}, { at_most = 2000, less = true })
 
 add("demo_sequential", "demo", { { "python demo", 1.2, work = "sequential" } }, { slow = true })
 add("demo_threads", "demo", { { "python demo", work = "threads" } }, { slow = true })

@@ -11,7 +11,7 @@ local report_timeline = {}
 
 local UNIT = 100        -- nanoseconds
 local MOST = 250000     -- slices that a page carries; more are merged
-local FINEST = 100000   -- parts of the axis: slices shorter than one are merged first
+local FINEST = 1000000  -- parts of the axis: slices shorter than one are merged first
 local MOST_JOBS = 60000
 local STEPS = 2000      -- moments at which a counter may change
 
