@@ -128,6 +128,32 @@ describe("--timeline", function()
     assert(scenario.out:find "\nIsolate%-1 ", scenario.out)
   end)
 
+  it("draws how a deadlock came about", function()
+    local result = helper.script([[
+      local task, sync = require "heddle.task", require "heddle.sync"
+      local a, b = sync.lock(), sync.lock()
+      local function both(x, y)
+        x:acquire()
+        task.sleep(0.02)
+        y:acquire()
+      end
+      task.start({ name = "left" }, both, a, b)
+      task.start({ name = "right" }, both, b, a)
+    ]], { before = { "--timeline" }, env = { LC_ALL = "C" } })
+    assert.equal(3, result.code)
+    assert(result.err:find "deadlock", result.err)
+    assert(result.out:find "\nleft [^\n]*~", result.out)
+    assert(result.out:find "\nright [^\n]*~", result.out)
+  end)
+
+  it("draws what there was until os.exit", function()
+    local result = helper.heddle {
+      "--timeline", "-e", "require('heddle').sleep(0.01) os.exit(5)",
+    }
+    assert.equal(5, result.code)
+    assert(result.out:find "main [^\n]*~~~", result.all)
+  end)
+
   it("draws what there was of a script that failed", function()
     local result = helper.heddle { "--timeline", "-e", "require('heddle').sleep(0.01) error 'no'" }
     assert.equal(1, result.code)

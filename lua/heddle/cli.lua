@@ -291,9 +291,17 @@ end
 local pictured -- the recording of a script, whose pictures are made at the end
 
 
---- Turns the recorder on, if a picture of the script is wanted.
+--- Turns the recorder on, if a picture of the script is wanted. The picture is made when the
+--- program ends by os.exit, too.
 local function record(pictures)
-  if next(pictures) then pictured = require("heddle.recording").open(pictures) end
+  pictured = next(pictures) and require("heddle.recording").open(pictures)
+  if not pictured then return end
+  local process, exit = require "heddle.process", os.exit
+  local home = process.current().pid
+  function os.exit(...) -- luacheck: ignore
+    if process.current().pid == home then cli.finish(0) end
+    exit(...)
+  end
 end
 
 
@@ -390,7 +398,9 @@ end
 ---@return integer status
 function cli.finish(status)
   if not pictured then return status end
-  local ok, err = pcall(pictured.finish, pictured)
+  local recording = pictured
+  pictured = nil
+  local ok, err = pcall(recording.finish, recording)
   if ok then return status end
   return math.max(status, failed(err))
 end

@@ -71,6 +71,23 @@ static void print_if_asked(lua_State *L) {
   lua_pop(L, 2);
 }
 
+static int finish_pictures(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "heddle.cli");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "finish");
+  lua_pushinteger(L, STATUS_DEADLOCK);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+// A recording that was asked for on the command line shows how the deadlock came about.
+static void draw_what_led_here(lua_State *L) {
+  if (gil_running || arena->trace.recordings == 0 || !lua_checkstack(L, 8)) return;
+  lua_pushcfunction(L, finish_pictures);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 static void attend(struct loop *loop, uint32_t why) {
   struct worker *w = loop->worker;
   if (why & ATTENTION_VIEW) {
@@ -92,6 +109,7 @@ static void attend(struct loop *loop, uint32_t why) {
   for (uint32_t n = atomic_exchange(&arena->main_cancels, 0); n > 0 && loop->main_task; n--)
     task_cancel(loop->main_task, REASON_CANCEL, false);
   if (arena->deadlock) {
+    draw_what_led_here(loop->base);
     fflush(NULL);
     worker_kill_all();
     _exit(STATUS_DEADLOCK);
