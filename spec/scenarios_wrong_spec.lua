@@ -5,13 +5,15 @@ local scenarios = require "spec.scenarios"
 local scenario, count = scenarios.batch(), scenarios.count
 
 describe("scenarios of mistakes:", function()
-  scenario("abba_wrong", { code = 3, err = "^heddle: deadlock" }, function(r)
-    assert.matches("Ann has lock A and wants lock B\n", r.out)
-    assert.matches("Ben has lock B and wants lock A\n", r.out)
-    assert.not_matches("never printed", r.out)
-    assert.matches("\n  Ann waits for lock B at [^\n]*abba_wrong%.lua:18, held by Ben\n", r.err)
-    assert.matches("\n  Ben waits for lock A at [^\n]*abba_wrong%.lua:18, held by Ann\n", r.err)
-  end)
+  for _, words in ipairs { {}, { "coroutines" }, { "processes" } } do
+    scenario("abba_wrong", { words = words, code = 3, err = "^heddle: deadlock" }, function(r)
+      assert.matches("Ann has lock A and wants lock B\n", r.out)
+      assert.matches("Ben has lock B and wants lock A\n", r.out)
+      assert.not_matches("never printed", r.out)
+      assert.matches("\n  Ann waits for lock B at [^\n]*abba_wrong%.lua:20, held by Ben\n", r.err)
+      assert.matches("\n  Ben waits for lock A at [^\n]*abba_wrong%.lua:20, held by Ann\n", r.err)
+    end)
+  end
 
   scenario("lock_order", function(r) assert.equal("Ann 100, Ben 100\n", r.out) end)
 
