@@ -34,10 +34,10 @@ struct park_record {
   uint32_t next_in;        // link in an inbox
   uint64_t arrival;        // order in the object's list
   int64_t since;
-  uint8_t timed;     // has a time-out
-  uint8_t described; // the texts below are filled in (done when the loop goes to sleep)
-  uint8_t beside;    // its task stands in several lines, and this is not the one that reports name
-  uint8_t woken;     // its loop has seen a kick
+  uint8_t timed;             // has a time-out
+  _Atomic uint8_t described; // the texts below are filled in (done when the loop goes to sleep)
+  uint8_t beside; // its task stands in several lines, and this is not the one that reports name
+  uint8_t woken;  // its loop has seen a kick
   uint32_t unused;
   char who[20];
   char what[20];

@@ -113,11 +113,13 @@ static struct sync_lock *lock_waited_for(const struct park_record *r) {
 }
 
 // The waiter record of the task that holds the lock which `r` waits for; NULL if that one does not
-// wait.
+// wait, or has not described yet what it waits for.
 static const struct park_record *next_in_cycle(const struct park_record *r) {
   uint32_t process, task;
   struct sync_lock *lock = lock_waited_for(r);
-  return lock && sync_lock_holder(lock, &process, &task) ? waiting_task(task) : NULL;
+  if (!lock || !sync_lock_holder(lock, &process, &task)) return NULL;
+  const struct park_record *next = waiting_task(task);
+  return next && next->described ? next : NULL;
 }
 
 static int cycle_length(const struct park_record *start) {
@@ -144,7 +146,7 @@ static void report_cycle(const struct park_record *r, int length) {
 }
 
 // Looks whether a task that has begun to wait closed a cycle of held locks, and names the cycle
-// once. The last one to wait always sees the whole of it.
+// once. Each one's record is described before it looks: the last one to wait sees the whole cycle.
 void deadlock_check_cycle(uint32_t record) {
   const struct park_record *r = park_record(record);
   struct sync_lock *lock = r->seat ? lock_waited_for(r) : NULL;
