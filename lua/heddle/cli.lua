@@ -16,6 +16,7 @@ Usage: heddle [options] FILE.lua [args…]   run a script (- is stdin)
        heddle compare MIX [options]        the same jobs under each model, and which is best
        heddle run NAME [args…]             run a scenario
        heddle list                         what scenarios and mixes there are
+       heddle explain [CODE]               what the code in an error message means
        heddle COMMAND --help               more on one command
 
 Without FILE the script is read from stdin.
@@ -35,7 +36,7 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local VERB_NAMES = { "compare", "demo", "list", "run" }
+local VERB_NAMES = { "compare", "demo", "explain", "list", "run" }
 local OPTION_NAMES = {
   "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
 }
@@ -188,6 +189,11 @@ end
 
 function verbs.demo(words)
   return require("heddle.demo").main(words)
+end
+
+
+function verbs.explain(words)
+  return require("heddle.explain").main(words)
 end
 
 
