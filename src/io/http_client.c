@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, MOST_HEAD = 1 << 20 };
+enum { EVENTS = 64 };
 
 // what libcurl calls ---------------------------------------------------------------------------
 
@@ -67,8 +67,8 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *context) {
   struct http_transfer *transfer = context;
   (void)one;
   if (size > 5 && memcmp(bytes, "HTTP/", 5) == 0) transfer->head.len = 0;
-  bool fits = transfer->head.len + size <= MOST_HEAD;
-  return fits && buffer_append(&transfer->head, bytes, size) ? size : 0;
+  transfer->long_head = transfer->head.len + size > HTTP_MOST_HEAD;
+  return !transfer->long_head && buffer_append(&transfer->head, bytes, size) ? size : 0;
 }
 
 // the client -----------------------------------------------------------------------------------
@@ -254,7 +254,6 @@ static const struct {
     {CURLE_OPERATION_TIMEDOUT, "ETIMEDOUT"},
     {CURLE_GOT_NOTHING, "ECONNRESET"},
     {CURLE_PARTIAL_FILE, "ECONNRESET"},
-    {CURLE_RECV_ERROR, "ECONNRESET"},
     {CURLE_SEND_ERROR, "ECONNRESET"},
     {CURLE_TOO_MANY_REDIRECTS, "ELOOP"},
     {CURLE_FILESIZE_EXCEEDED, "EFBIG"},
@@ -270,7 +269,7 @@ static const struct {
 // The code of a transfer's failure: an errno's name where there is one, "EAI_NONAME" for an unknown
 // host, "ECERT" for a certificate that is not trusted, "EPROTO" for what is no HTTP or TLS.
 const char *http_transfer_code(const struct http_transfer *transfer) {
-  if (transfer->too_big) return "EFBIG";
+  if (transfer->too_big || transfer->long_head) return "EFBIG";
   bool network = transfer->result == CURLE_COULDNT_CONNECT ||
                  transfer->result == CURLE_RECV_ERROR || transfer->result == CURLE_SEND_ERROR;
   const char *name =

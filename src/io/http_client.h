@@ -9,7 +9,7 @@
 #include "io/curl.h"
 #include "io/end.h"
 
-enum { HTTP_SPARES = 128 };
+enum { HTTP_SPARES = 128, HTTP_MOST_HEAD = 1 << 18 };
 
 struct http_client {
   CURLM *multi;
@@ -42,6 +42,7 @@ struct http_transfer {
   size_t max_body;          // bytes
   uint32_t process;         // slot of the process it was begun in
   bool too_big;             // the body
+  bool long_head;           // the header lines are larger than HTTP_MOST_HEAD
   CURLcode result;
   long status, os_errno;
   char error[CURL_ERROR_SIZE];

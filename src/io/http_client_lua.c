@@ -131,6 +131,7 @@ static int push_timeout(lua_State *L) {
 static int push_error(lua_State *L, const struct http_transfer *transfer) {
   const char *why = transfer->error;
   if (transfer->result == CURLE_OPERATION_TIMEDOUT) return push_timeout(L);
+  if (transfer->long_head) why = "the response's headers are larger than 256 KiB";
   if (!*why) why = curl.easy_strerror(transfer->result);
   lua_pushnil(L);
   if (transfer->too_big)
