@@ -256,10 +256,16 @@ describe("server:close", function()
   end)
 
   it("goes on when the task that waits for it is cancelled", function()
-    local server = serve(function() heddle.sleep(0.05) return 200, "slept" end)
+    local gate, inside = sync.event(), false
+    local server = serve(function()
+      inside = true
+      gate:wait()
+      return 200, "slept"
+    end)
     local one = task.start(function() return http.get(server.url) end)
-    heddle.sleep(0.01)
-    task.timeout(0.01, server.close, server, 5)
+    helper.wait_for(function() return inside end)
+    assert.same({ nil, "timeout" }, { task.timeout(0.01, server.close, server, 60) })
+    gate:set()
     assert.equal("slept", one:result().body)
     helper.wait_for(function() return tostring(server):find "closed" end)
   end)
