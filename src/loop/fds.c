@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 enum { AT_ONCE = 64, FIRST_FDS = 32 };
+static const uint32_t EDGES = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 struct watched {
   struct task *first, *last; // waiting, linked by `next`
   uint8_t ready;             // edge: what may be worth a try
+  uint8_t lasting;           // edge: what is for good: the other side has closed
   bool edge, added;
 };
 
@@ -97,8 +99,8 @@ static bool arm(const struct fds *w, struct watched *watch, int fd, uint32_t eve
   }
   if (watch->edge && watch->added) return true;
   watch->edge = true;
-  watch->ready = 0; // the first look tells
-  return set_events(w, watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  watch->ready = watch->lasting = 0; // the first look tells
+  return set_events(w, watch, fd, EDGES);
 }
 
 // waiting --------------------------------------------------------------------------------------
@@ -133,7 +135,13 @@ bool fds_worth(int fd, uint32_t events) {
 // Notes that a try found nothing (more): the next event tells.
 void fds_drained(int fd, uint32_t events) {
   struct watched *watch = find(loop_self, fd);
-  if (watch) watch->ready &= (uint8_t)~events;
+  if (watch) watch->ready &= (uint8_t)(~events | watch->lasting);
+}
+
+// There is more than was taken: whoever waits for the descriptor in this loop hears of it again.
+void fds_again(int fd) {
+  struct watched *watch = find(loop_self, fd);
+  if (watch && watch->edge) set_events(loop_self->fds, watch, fd, EDGES);
 }
 
 // The task waits for its descriptor no more.
@@ -226,6 +234,8 @@ static void ready(const struct loop *loop, int fd, uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) what |= FDS_READ;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) what |= FDS_WRITE;
   watch->ready |= (uint8_t)what;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) watch->lasting |= FDS_READ;
+  if (events & (EPOLLHUP | EPOLLERR)) watch->lasting |= FDS_WRITE;
   wake(watch, what);
   if (!watch->edge && watch->first) arm(loop->fds, watch, fd, wanted(watch), false);
 }

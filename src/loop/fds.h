@@ -14,6 +14,7 @@ enum fds_event { FDS_READ = 1, FDS_WRITE = 4 }; // as EPOLLIN and EPOLLOUT
 bool fds_wait(struct task *task, int fd, uint32_t events, bool edge);
 bool fds_worth(int fd, uint32_t events);
 void fds_drained(int fd, uint32_t events);
+void fds_again(int fd);
 void fds_leave(struct task *task);
 void fds_wake(struct interp *interp, int fd, uint32_t events);
 void fds_close(struct interp *interp, int fd);

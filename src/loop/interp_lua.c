@@ -61,6 +61,7 @@ struct loop *loop_new(struct interp *interp, uint32_t seat) {
   if (!loop) luaL_error(interp->main, "not enough memory");
   loop->interp = interp;
   loop->seat = seat;
+  loop->id = atomic_fetch_add_explicit(&arena->next_id, 1, memory_order_relaxed);
   loop->bell_pipe[0] = loop->bell_pipe[1] = -1;
   lua_State *L = interp->main;
   lua_newtable(L);

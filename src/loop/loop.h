@@ -92,6 +92,7 @@ struct loop {
   lua_State *base;   // this OS thread's own state; runs nothing but the loop
   struct loop *next; // in the interpreter's list
   uint32_t seat;
+  uint32_t id; // unique in the program
   struct task *ready_first, *ready_last;
   struct task *current;
   uint32_t *undescribed; // tickets of tasks parked since it last slept

@@ -46,6 +46,7 @@ static int suspend(lua_State *L, struct task *task, lua_KFunction k) {
 
 static void stop_waiting(struct task *task) {
   timer_stop(&task->loop->timers, &task->timer);
+  if (task->watch) fds_leave(task); // its last attempt has made it wait again
   bool in_line = task->self.record || task->self.entered;
   if (in_line && task->op->leave) task->op->leave(task->object, &task->self);
   task->self.record = 0;
