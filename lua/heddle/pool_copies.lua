@@ -78,7 +78,7 @@ function copies.open(p)
   p.functions = shared.dict()
   p.taker = jobs.taker(p.answers)
   p.works, p.places, p.slots = {}, {}, {}
-  p.supervised, p.ended = false, 0
+  p.supervised, p.ended, p.chunks_kept = false, 0, 0
   name_objects(p)
   for i = 1, p.size do
     local control = queue.new(0, { shared = true })
@@ -97,7 +97,6 @@ end
 -- Posts one job; while the line is full, waits if it is not urgent. Returns nil when the pool was
 -- given up meanwhile.
 local function post(p, urgent, work, place, ...)
-  ensure_supervisor(p)
   while true do
     local number, why = jobs.post(p.jobs, urgent, p.works, p.places, work, place, ...)
     if number or why == "closed" then return number end
@@ -108,6 +107,7 @@ end
 
 function copies.submit(p, f, fn, ...)
   if p.retry > 0 then f.args = table.pack(fn, ...) end
+  ensure_supervisor(p)
   f.number = post(p, false, f, 0, fn, ...)
   return f.number
 end
@@ -146,29 +146,37 @@ end
 
 
 local function post_chunk(p, urgent, m, c)
+  if m.chunk == 1 then return post(p, urgent, m, c, m.id, m.list[c]) end
   return post(p, urgent, m, c, m.id, m:part(c))
 end
 
 
-function copies.map(p, m)
+local function post_chunks(p, m, numbers)
   local urgent = not p.limit
   for c = 1, m.chunks do
     if m.over then return end
-    m:enter(1)
-    local sent, number = pcall(post_chunk, p, urgent, m, c)
-    if not sent then
-      m:close(1)
-      m:leave(1)
-      core.leave(p, 1)
-      error(number, 0)
-    end
-    m.numbers[c] = number
+    numbers[c] = post_chunk(p, urgent, m, c)
   end
+end
+
+
+function copies.map(p, m)
+  m:enter(m.chunks)
+  ensure_supervisor(p)
+  local sent, err = pcall(post_chunks, p, m, m.numbers)
+  local n = m.chunks - #m.numbers -- not sent
+  if n > 0 then
+    m:close(n)
+    m:leave(n)
+    core.leave(p, n)
+  end
+  if not sent then error(err, 0) end
 end
 
 
 function copies.post(p, stream, place, value)
   if p.retry > 0 then stream.values[place] = value end
+  ensure_supervisor(p)
   post(p, true, stream, place, stream.id, value, true)
 end
 
@@ -205,12 +213,32 @@ local function failure_of(p, err, trace, number)
 end
 
 
+-- What came of a map is counted for many chunks at once.
+local function count_map(p)
+  local m, n = p.map_kept, p.chunks_kept
+  p.map_kept, p.chunks_kept = nil, 0
+  if m then m:count(n) end
+end
+
+
+local function keep(p, m, c, value)
+  m:keep(c, value)
+  if p.map_kept ~= m then
+    count_map(p)
+    p.map_kept = m
+  end
+  p.chunks_kept = p.chunks_kept + 1
+end
+
+
 local function settle_work(p, work, place, ok, ...)
+  if ok and work.keep then return keep(p, work, place, (...)) end
+  count_map(p)
   if work.marked then unmark(p, work) end
   if ok == nil then
     work:skip(place)
   else
-    work:begin(place)
+    if work.begin then work:begin() end
     work:settle(place, ok, ...)
   end
   core.leave(p, 1)
@@ -236,24 +264,30 @@ local function note(p, ended, ok, ...)
 end
 
 
--- Takes one answer in: what came from p.taker.
+-- Takes one answer in: what came from p.taker. Returns false when there was none.
 local function take_in(p, ended, got, number, ok, ...)
-  if not got or not number then return end
-  if number == 0 then return note(p, ended, ok, ...) end
+  if not got then return false end
+  if number == 0 then
+    note(p, ended, ok, ...)
+    return true
+  end
   local work, place = take_out(p, number)
-  if not work then return end
-  if ok == false then
+  if work and ok == false then
     settle_work(p, work, place, false, failure_of(p, ...))
-  else
+  elseif work then
     settle_work(p, work, place, ok, ...)
   end
+  return true
 end
 
 
 -- deaths ----------------------------------------------------------------------------------------
 
 local function take_all_in(p, ended)
-  while not p.answers:empty() do take_in(p, ended, p.taker:take(0)) end
+  local taker = p.taker
+  local take = taker.take
+  repeat until not take_in(p, ended, take(taker, 0))
+  count_map(p)
 end
 
 
@@ -329,6 +363,7 @@ function supervise(p)
   repeat
     while (p.left > 0 or p.ended > 0) and not p.halted do
       take_in(p, ended, p.taker:take())
+      take_all_in(p, ended)
       while ended[1] do bury(p, table.remove(ended, 1), ended) end
     end
     p.supervised = false

@@ -7,6 +7,8 @@ local sync = require "heddle.native.sync"
 
 local pool_map = {}
 
+local COUNT_AFTER = 32 -- chunks, in one heap
+
 
 -- map -------------------------------------------------------------------------------------------
 
@@ -29,13 +31,21 @@ local map = {}
 map.__index = map
 
 
+-- An event with the name that reports show.
+local function news_of(p, what)
+  local event = sync.event()
+  event.name = what .. " of " .. p.name
+  return event
+end
+
+
 local function new_map(p, fn, list, n, chunk, spread)
   return setmetatable({
     pool = p, fn = fn, list = list, n = n, chunk = chunk, spread = spread,
     chunks = (n + chunk - 1) // chunk,
     results = setmetatable({}, { __index = { n = n } }), -- n is no element of the list
     next = 0, open = 1, pending = 1, numbers = {}, over = false,
-    news = sync.event(),
+    news = news_of(p, "map"),
   }, map)
 end
 
@@ -89,31 +99,34 @@ function map:exclude(taken)
 end
 
 
-local function keep(self, c, value)
+-- Keeps a chunk's results; map:count follows, for several of them.
+function map:keep(c, value)
   if self.chunk == 1 then
     self.results[c] = value
     return
   end
   local first = (c - 1) * self.chunk
-  local n = math.min(self.chunk, self.n - first)
-  table.move(value, 1, n, first + 1, self.results)
+  table.move(value, 1, self.chunk, first + 1, self.results)
+  if c == self.chunks then core.count(self.pool, "done", self.n - c * self.chunk) end
 end
 
 
-map.begin = function() end
+-- So many chunks ended well; the last one may have fewer items, which `keep` has seen to.
+function map:count(n)
+  core.count(self.pool, "done", n * self.chunk)
+  self:close(n)
+  self:leave(n)
+  core.leave(self.pool, n)
+end
 
 
-function map:settle(c, ok, value)
-  if ok then
-    keep(self, c, value)
-    core.count(self.pool, "done", math.min(self.chunk, self.n - (c - 1) * self.chunk))
-  else
-    core.count(self.pool, "failed")
-    if not self.failed or c < self.failed then
-      self.failed, self.failure = c, core.failure(value)
-    end
-    drop(self)
+-- A chunk failed.
+function map:settle(c, _, failure)
+  core.count(self.pool, "failed")
+  if not self.failed or c < self.failed then
+    self.failed, self.failure = c, core.failure(failure)
   end
+  drop(self)
   self:close(1)
   self:leave(1)
 end
@@ -133,9 +146,57 @@ function map:abandon(failure)
 end
 
 
+-- What a worker of one heap has done of a map and not counted yet, and the chunk that it is at.
+local run_meta = {}
+
+local function count_run(run)
+  if run.kept > 0 then run.map:count(run.kept) end
+  run.kept = 0
+end
+
+
+local function chunk_failed(run, c, failure)
+  run.at = nil
+  count_run(run)
+  run.map:settle(c, false, failure)
+  core.leave(run.map.pool, 1)
+end
+
+
+-- A worker that is stopped for good leaves its chunk.
+function run_meta.__close(run)
+  if run.at then chunk_failed(run, run.at, native.cancelled()) end
+  count_run(run)
+end
+
+
+local function call_all(self, c)
+  local fn, list, results, spread = self.fn, self.list, {}, self.spread
+  local first = (c - 1) * self.chunk
+  for i = 1, math.min(self.chunk, self.n - first) do
+    local x = list[first + i]
+    if spread then
+      results[i] = fn(table.unpack(x, 1, x.n))
+    else
+      results[i] = fn(x)
+    end
+  end
+  return results
+end
+
+
+local function run_chunk(self, c)
+  if self.chunk > 1 then return xpcall(call_all, core.keep_trace, self, c) end
+  local x = self.list[c]
+  if self.spread then return xpcall(self.fn, core.keep_trace, table.unpack(x, 1, x.n)) end
+  return xpcall(self.fn, core.keep_trace, x)
+end
+
+
 -- One heap: a worker takes chunk after chunk. Returns how many it did.
 function map:run(p, slot)
   local most, n = p.max_jobs and p.max_jobs - slot.jobs, 0
+  local run <close> = setmetatable({ map = self, kept = 0 }, run_meta)
   while not self.over do
     if n == most then -- the rest is another's
       p.jobs:put(self)
@@ -143,36 +204,17 @@ function map:run(p, slot)
     end
     local c = jobs.add(self, "next", 1)
     if c > self.chunks then break end
-    self:settle(c, self:run_chunk(c))
-    core.leave(p, 1)
-    n = n + 1
-  end
-  return n
-end
-
-
-local function call_all(self, first, last)
-  local fn, list, results, spread = self.fn, self.list, {}, self.spread
-  for i = first, last do
-    local x = list[i]
-    if spread then
-      results[i - first + 1] = fn(table.unpack(x, 1, x.n))
+    run.at, n = c, n + 1
+    local ok, value = run_chunk(self, c)
+    if ok then
+      self:keep(c, value)
+      run.at, run.kept = nil, run.kept + 1
+      if run.kept == COUNT_AFTER then count_run(run) end
     else
-      results[i - first + 1] = fn(x)
+      chunk_failed(run, c, value)
     end
   end
-  return results
-end
-
-
-function map:run_chunk(c)
-  if self.chunk == 1 then
-    local x = self.list[c]
-    if self.spread then return xpcall(self.fn, core.keep_trace, table.unpack(x, 1, x.n)) end
-    return xpcall(self.fn, core.keep_trace, x)
-  end
-  local first = (c - 1) * self.chunk + 1
-  return xpcall(call_all, core.keep_trace, self, first, math.min(first + self.chunk - 1, self.n))
+  return n
 end
 
 
@@ -249,9 +291,6 @@ local AHEAD = 8 -- items out for each worker
 ---@field halted table? the failure that ended the pool
 local stream = {}
 stream.__index = stream
-
-
-stream.begin = map.begin
 
 
 local function leave_stream(self)
@@ -382,7 +421,7 @@ function pool_map.stream(p, fn, iterable, ordered)
   local source = type(iterable) == "table" and items_of(iterable) or iterable
   local self = setmetatable({
     pool = p, fn = fn, source = source, ordered = ordered,
-    fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = sync.event(),
+    fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = news_of(p, "imap"),
     exhausted = false, over = false, values = p.retry > 0 and {} or nil,
   }, stream)
   p.open[self] = true

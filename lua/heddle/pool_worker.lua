@@ -9,9 +9,11 @@
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
+local shared = require "heddle.native.shared"
 
 local worker = {}
 
+local get_marks = shared.value("int").get
 local KICK_AFTER = 64 -- quiet answers
 
 ---@class heddle.pool.worker
@@ -158,7 +160,7 @@ end
 
 -- Whether the owner wants it no more.
 local function is_dropped(self, number, first)
-  if self.marks:get() == 0 then return false end
+  if get_marks(self.marks) == 0 then return false end
   return self.dropped[number] or math.type(first) and self.dropped[-first]
 end
 
