@@ -39,12 +39,51 @@ end
 
 -- JSON -------------------------------------------------------------------------------------------
 
-local function job_fields(job)
-  return {
-    number = job.number, kind = job.kind, size = job.size, worker = job.worker,
-    status = job.status, due = job.due, queued = job.queued, started = job.started,
-    ended = job.ended, attempts = job.attempts, cpu = job.cpu, error = job.error,
-  }
+--- Seconds of a clock that counts nanoseconds.
+local function clock(x)
+  if x == 0 then return "0.0" end
+  local text = ("%.9f"):format(x):gsub("0+$", "")
+  return text:byte(-1) == 46 and text .. "0" or text
+end
+
+
+local function whole(n)
+  return ("%d"):format(n)
+end
+
+
+--- The few words that stand in every record, quoted once.
+local words, known = {}, 0
+
+local function word(text)
+  local quoted = words[text]
+  if quoted then return quoted end
+  if known >= 1000 then words, known = {}, 0 end
+  words[text], known = json.encode(text), known + 1
+  return words[text]
+end
+
+
+--- A job's fields in order, with how each is written.
+local FIELDS = {
+  { "attempts", whole }, { "cpu", clock }, { "due", json.number }, { "ended", clock },
+  { "error", json.encode }, { "kind", word }, { "number", whole }, { "queued", clock },
+  { "size", json.number }, { "started", clock }, { "status", word }, { "worker", word },
+}
+for _, field in ipairs(FIELDS) do field[3] = '"' .. field[1] .. '":' end
+
+
+local function job_text(job)
+  local parts, n = {}, 0
+  for i = 1, #FIELDS do
+    local field = FIELDS[i]
+    local value = job[field[1]]
+    if value ~= nil then
+      n = n + 1
+      parts[n] = field[3] .. field[2](value)
+    end
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
 end
 
 
@@ -69,7 +108,7 @@ local function emit_report(r, put)
     put((n == 1 and "{" or ",") .. '"' .. key .. '":')
     if key == "jobs" then
       put "["
-      for i = 1, #r.jobs do put((i > 1 and "," or "") .. json.encode(job_fields(r.jobs[i]))) end
+      for i = 1, #r.jobs do put((i > 1 and "," or "") .. job_text(r.jobs[i])) end
       put "]"
     else
       put(json.encode(fields[key]))
@@ -115,8 +154,8 @@ end
 local RUN_COLUMNS = { "model", "worker_count", "round", "seed" }
 local JOB_COLUMNS = {
   { "number" }, { "kind" }, { "size" }, { "worker" }, { "status" }, { "due", "s" },
-  { "queued", "s" }, { "started", "s" }, { "ended", "s" }, { "attempts" }, { "cpu", "s" },
-  { "error" },
+  { "queued", "s", clock }, { "started", "s", clock }, { "ended", "s", clock }, { "attempts" },
+  { "cpu", "s", clock }, { "error" },
 }
 
 
@@ -131,7 +170,9 @@ end
 
 local function csv_head()
   local names = { "version", table.unpack(RUN_COLUMNS) }
-  for _, column in ipairs(JOB_COLUMNS) do names[#names + 1] = table.concat(column, "_") end
+  for _, column in ipairs(JOB_COLUMNS) do
+    names[#names + 1] = column[2] and column[1] .. "_" .. column[2] or column[1]
+  end
   return table.concat(names, ",") .. "\n"
 end
 
@@ -148,7 +189,10 @@ function report_write.csv(runs, emit)
     head = table.concat(head, ",")
     for i = 1, #r.jobs do
       local job, cells = r.jobs[i], { head }
-      for k, column in ipairs(JOB_COLUMNS) do cells[k + 1] = cell(job[column[1]]) end
+      for k, column in ipairs(JOB_COLUMNS) do
+        local value = job[column[1]]
+        cells[k + 1] = value and column[3] and column[3](value) or cell(value)
+      end
       put(table.concat(cells, ",") .. "\n")
     end
   end

@@ -10,6 +10,7 @@ local service_feed = {}
 
 local TOGETHER = 1e-3 -- seconds that jobs which travel together may take
 local MOST = 256      -- of them
+local FEW = 16        -- of those that may be long
 
 ---@class heddle.service_feed.Feed
 ---@field plan heddle.mix_plan.Plan
@@ -22,11 +23,13 @@ local meta = { __index = methods, __name = "heddle.service_feed" }
 
 
 --- How many jobs travel together: as many as take a millisecond, and so few that each worker has
---- its turn several times.
+--- its turn several times; however long they take, a thousandth of a worker's share.
 local function batch_size(plan, workers)
   if plan.before then return 1 end
   local fit = plan.about > 0 and math.min(TOGETHER / plan.about, MOST) or MOST
-  return math.max(1, math.min(fit, plan.count / (8 * workers)) // 1 | 0)
+  local short = math.min(fit, plan.count / (8 * workers))
+  local any = math.min(FEW, plan.count / (1000 * workers))
+  return math.max(1, math.floor(math.max(short, any)))
 end
 
 

@@ -120,12 +120,24 @@ local function pay(worker, number, op)
 end
 
 
+--- What a job's own function gets: nothing that it does not take, since a generator costs more to
+--- make than a short job.
+local function arguments(worker, number, step)
+  if not step.takes then
+    local info = debug.getinfo(step.run, "u")
+    step.takes = info.isvararg and 2 or info.nparams
+  end
+  if step.takes == 0 then return nil end
+  local r = mix_draw.stream(worker.plan.seed, "run." .. number)
+  return r, step.takes > 1 and mix_plan.job(worker.plan, number) or nil
+end
+
+
 --- Calls a job's own function. Where workers share an OS thread, what the others have computed
 --- while it waited does not count.
-local function call(worker, number, run)
+local function call(worker, number, step)
   local begun, before, since = cpu(), accounted, now()
-  local r = mix_draw.stream(worker.plan.seed, "run." .. number)
-  local ok, err = pcall(run, r, mix_plan.job(worker.plan, number))
+  local ok, err = pcall(step.run, arguments(worker, number, step))
   local used = cpu() - begun
   if worker.shares then used = math.max(0.0, used - (accounted - before)) end
   accounted = accounted + used
@@ -154,7 +166,7 @@ local function do_step(worker, number, step)
   for _, op in ipairs(step.ops) do
     worker.used = worker.used + pay(worker, number, op)
   end
-  if step.run then call(worker, number, step.run) end
+  if step.run then call(worker, number, step) end
 end
 
 
