@@ -41,6 +41,8 @@ Examples:
     { "method", "M", "how processes are started: fork, spawn or forkserver",
       options.one_of("method", METHODS) },
     { "mix", "MIX", "other jobs: a mix's name (`heddle list`) or file", options.text "mix" },
+    { "queue", "FILE", "keep the jobs in an SQLite file: the next run does what a killed one left",
+      options.text "queue" },
   },
   flags = {
     { "full-time", "stay until the time is up, as the reference does" },
@@ -65,6 +67,15 @@ function demo.model(word, known)
 end
 
 
+--- The jobs of a queue that is there already are those that it was made for.
+local function read_queue(args)
+  if not args.model then usage.fail("--queue: the model expected whose workers do its jobs") end
+  local ok, info = pcall(require("heddle.jobqueue").peek, args.queue)
+  if not ok then error({ failed = "--" .. info }, 0) end
+  args.seed = args.seed or info and info.seed
+end
+
+
 local function convert(args)
   args.model = args.word and demo.model(args.word, MODELS)
   if args.method and args.model and args.model ~= "processes" then
@@ -73,6 +84,7 @@ local function convert(args)
   if args.mix then args.mix = require("heddle.mix_load").load(args.mix) end
   args.jobs = args.jobs or (args.mix and args.mix.count) or 20
   args.time, args.workers = args.time or 10, args.workers or 4
+  if args.queue then read_queue(args) end
   args.drawn = not args.seed
   args.seed = args.seed or math.random(0, 0x7fffffff)
   return args
@@ -85,7 +97,7 @@ local function run_one(args, out, model, quiet)
   local r = require("heddle.service").new({
     model = model, workers = args.workers, jobs = args.jobs, mix = args.mix, seed = args.seed,
     time = args.time, method = model == "processes" and args.method or nil,
-    full_time = args.full_time, quiet = quiet, progress = out:progress(model),
+    full_time = args.full_time, queue = args.queue, quiet = quiet, progress = out:progress(model),
   }):run()
   out:clear()
   out:add(r)

@@ -72,7 +72,7 @@ end
 
 local function new_sum()
   return {
-    done = 0, failed = 0, timeout = 0, skipped = 0, left = 0, running = 0, cpu = 0.0,
+    done = 0, failed = 0, timeout = 0, skipped = 0, left = 0, running = 0, earlier = 0, cpu = 0.0,
     wait = percentiles.new(), run = percentiles.new(), total = percentiles.new(),
   }
 end

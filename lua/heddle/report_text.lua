@@ -115,8 +115,9 @@ end
 --- The totals; an interrupted run has no speed-up, since the CPU seconds of the jobs that were in
 --- hand are not known.
 local function totals_text(r, t)
+  local earlier = r.earlier and (", %d before this start"):format(r.earlier) or ""
   local lines = {
-    "  jobs      " .. report_text.statuses(t),
+    "  jobs      " .. report_text.statuses(t) .. earlier,
     ("  time      %.2f s wall, %.2f s CPU%s, %.4g jobs/s"):format(t.wall, t.cpu,
       r.interrupted and " in the jobs that ended" or "", t.throughput),
   }

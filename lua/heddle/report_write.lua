@@ -100,6 +100,19 @@ local function head_fields(r)
 end
 
 
+--- The jobs that were this run's affair, one after the other.
+local function own_jobs(r)
+  local i = 0
+  return function()
+    repeat
+      i = i + 1
+      local job = r.jobs[i]
+      if job and job.status ~= "earlier" then return job end
+    until not job
+  end
+end
+
+
 local function emit_report(r, put)
   local fields, keys = head_fields(r), { "jobs" }
   for key in pairs(fields) do keys[#keys + 1] = key end
@@ -107,9 +120,12 @@ local function emit_report(r, put)
   for n, key in ipairs(keys) do
     put((n == 1 and "{" or ",") .. '"' .. key .. '":')
     if key == "jobs" then
-      put "["
-      for i = 1, #r.jobs do put((i > 1 and "," or "") .. job_text(r.jobs[i])) end
-      put "]"
+      local sep = "["
+      for job in own_jobs(r) do
+        put(sep .. job_text(job))
+        sep = ","
+      end
+      put(sep == "[" and "[]" or "]")
     else
       put(json.encode(fields[key]))
     end
@@ -187,8 +203,8 @@ function report_write.csv(runs, emit)
     local head = { "1" }
     for i, key in ipairs(RUN_COLUMNS) do head[i + 1] = cell(r[key]) end
     head = table.concat(head, ",")
-    for i = 1, #r.jobs do
-      local job, cells = r.jobs[i], { head }
+    for job in own_jobs(r) do
+      local cells = { head }
       for k, column in ipairs(JOB_COLUMNS) do
         local value = job[column[1]]
         cells[k + 1] = value and column[3] and column[3](value) or cell(value)

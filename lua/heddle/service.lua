@@ -42,7 +42,7 @@ local WORKER = {
 
 local OPTIONS = {
   model = true, workers = true, jobs = true, mix = true, seed = true, time = true, method = true,
-  full_time = true, quiet = true, progress = true,
+  full_time = true, quiet = true, progress = true, queue = true,
 }
 
 
@@ -126,16 +126,30 @@ local function make_plan(opts, seed)
 end
 
 
+--- The path of a queue that outlives the program, and the seed of the jobs that it holds already.
+local function check_queue(path)
+  if path == nil then return nil end
+  if type(path) ~= "string" or path == "" then
+    misuse("queue: a file's path expected, got %s", tostring(path))
+  end
+  local ok, info = pcall(require("heddle.jobqueue").peek, path)
+  if not ok then misuse("%s", info) end
+  return info and info.seed
+end
+
+
 local function check_options(opts)
   check_keys(opts)
+  local queue_seed = check_queue(opts.queue)
   local self = { time = check_time(opts.time) }
   self.module, self.model = check_model(opts.model)
   self.method = check_method(opts.method, self.module)
   self.workers = check_workers(opts.workers, self.model)
-  self.seed = need_whole("seed", opts.seed or math.random(0, MAX_SEED), math.mininteger)
+  local seed = opts.seed or queue_seed or math.random(0, MAX_SEED)
+  self.seed = need_whole("seed", seed, math.mininteger)
   self.plan, self.mix = make_plan(opts, self.seed)
   self.full_time, self.quiet, self.progress = opts.full_time, opts.quiet, opts.progress
-  self.clear = opts.progress and CLEAR or nil
+  self.clear, self.queue = opts.progress and CLEAR or nil, opts.queue
   if self.full_time and not self.time then misuse("full_time: it needs a time") end
   return self
 end
@@ -155,6 +169,8 @@ end
 ---@field method? string  how processes are started
 ---@field full_time? boolean  stay until the time is up, also when all jobs are done
 ---@field quiet? boolean  write no log lines to stderr
+---@field queue? string  an SQLite file that keeps the jobs: what a killed program has left undone
+---  is done at the next start, and nothing twice; "memory": the same without the file
 ---@field progress? fun(ledger: heddle.service_ledger.Ledger)  called now and then, and at the end
 
 ---@class heddle.service.Service
@@ -227,6 +243,27 @@ local function start_server(run)
 end
 
 
+--- What a worker is told: the only things that cross to its interpreter.
+local function context(self, run, number, name, first)
+  return {
+    number = number, name = name, model = self.model, run = run.lock, jobs = run.jobs,
+    events = run.events, deadline = run.deadline, quiet = self.quiet and true or nil,
+    clear = self.clear, plan = self.plan, rows = run.ledger.rows, t0 = run.ledger.t0,
+    locks = run.locks, needs = run.feed.needs, open = run.feed.open, group = run.group,
+    port = run.port, first = first, told = run.durable and true or nil,
+  }
+end
+
+
+--- The jobs are kept by an engine of heddle.jobqueue.
+local function open_queue(self, run)
+  local service_durable = require "heddle.service_durable"
+  run.durable = service_durable.open(self.queue, self.plan, self.mix or "reference")
+  run.ledger.t0 = heddle.now()
+  run.durable:begin(run.feed, context(self, run, 1))
+end
+
+
 --- What one run consists of: the shared objects, the ledger and the feed.
 local function new_run(self)
   local jobs, plan = queue.new(), self.plan
@@ -237,24 +274,14 @@ local function new_run(self)
   local asks, hashes
   run.locks, asks, hashes = needs_of(plan)
   run.feed = service_feed.new(plan, run.ledger.rows, jobs, self.workers)
+  if self.queue then open_queue(self, run) end
   run.feed:put_due(0.0)
+  if run.durable then run.durable:pump(jobs, self.workers) end
   if run.feed:is_over() and not self.full_time then jobs:close() end
   if hashes then native.sha3_512 "" end -- opened before any fork
   if asks then start_server(run) end
   if trace.active() then run.group = trace.group() end
   return run
-end
-
-
---- What a worker is told: the only things that cross to its interpreter.
-local function context(self, run, number, name, first)
-  return {
-    number = number, name = name, model = self.model, run = run.lock, jobs = run.jobs,
-    events = run.events, deadline = run.deadline, quiet = self.quiet and true or nil,
-    clear = self.clear, plan = self.plan, rows = run.ledger.rows, t0 = run.ledger.t0,
-    locks = run.locks, needs = run.feed.needs, open = run.feed.open, group = run.group,
-    port = run.port, first = first,
-  }
 end
 
 
@@ -333,7 +360,9 @@ end
 --- A worker has died: what came after its job can't begin, and another worker takes its place.
 local function replace(self, run, worker)
   local rows = run.ledger.rows
-  if worker.lost then
+  if worker.lost and run.durable then
+    run.durable:ended(worker.lost, "failed")
+  elseif worker.lost then
     local ctx = context(self, run, worker.number)
     if ctx.plan.next or ctx.open then service_worker.follow(ctx, worker.lost, false) end
   end
@@ -362,11 +391,24 @@ end
 local function note(self, run, event)
   if event then
     run.ledger:note(event)
+    if event.ended and run.durable then run.durable:ended(event.ended, event.status) end
     local worker = event.gone and run.ledger.workers[event.gone]
     if worker and not worker.finished then replace(self, run, worker) end
   end
   if run.ledger:is_over() then look_for_vanished(self, run) end
   if self.progress then self.progress(run.ledger) end
+end
+
+
+--- Notes all events that are there as one change of the durable queue, and fills the workers'.
+local function note_many(self, run, event)
+  run.durable.engine:batch(function()
+    repeat
+      note(self, run, event)
+      event = run.events:try_get()
+    until not event
+    run.durable:pump(run.jobs, self.workers)
+  end)
 end
 
 
@@ -382,7 +424,7 @@ local function next_look(self, run)
   local left = run.deadline and run.deadline - heddle.now()
   local next_at = run.feed:next_at()
   if next_at then left = math.min(left or math.huge, next_at - run.ledger:now()) end
-  if self.progress or run.died then left = math.min(left or math.huge, GLANCE) end
+  if self.progress or run.died or run.durable then left = math.min(left or math.huge, GLANCE) end
   return left and math.max(left, 0.0)
 end
 
@@ -393,17 +435,23 @@ local function watch(self, run)
     if run.deadline and heddle.now() >= run.deadline then return end
     if run.feed:next_at() then feed(self, run) end
     local event = run.events:get(next_look(self, run))
-    note(self, run, event)
+    if run.durable then
+      note_many(self, run, event)
+    else
+      note(self, run, event)
+    end
     if not event and run.died then look_for_vanished(self, run) end
   end
 end
 
 
-local function end_server(run)
+--- Lets go of what a run has opened, however it ended.
+local function let_go(run)
   if run.server then
     run.server:cancel { hard = true }
     run.server:join()
   end
+  if run.durable then run.durable:close() end
 end
 
 
@@ -490,14 +538,15 @@ local function startup(self, ledger)
 end
 
 
-local function make_report(self, ledger, before, interrupted)
+local function make_report(self, run, before, interrupted)
+  local ledger, earlier = run.ledger, run.durable and run.durable.earlier or nil
   local after = figures(self)
   return report.new {
     model = self.model, worker_count = self.workers, seed = self.seed, mix = self.mix,
     cores = (heddle.cores()), jobs = ledger:records(), workers_seen = ledger.workers,
     wall = interrupted and ledger:now() or ledger:wall(), gil = gil_delta(before.gil, after.gil),
     interrupted = interrupted, t0 = ledger.t0, startup = startup(self, ledger),
-    peak_memory = peak_memory(ledger), method = self.method,
+    peak_memory = peak_memory(ledger), method = self.method, earlier = earlier,
     own = {
       cpu = after.cpu - before.cpu, voluntary = after.voluntary - before.voluntary,
       involuntary = after.involuntary - before.involuntary,
@@ -522,9 +571,9 @@ function methods:run()
   local ok, err = pcall(run_to_the_end, self, run)
   local interrupted = not ok and type(err) == "table" and err.reason == "interrupted"
   if not ok then abort(self, run, interrupted and "interrupted" or "stopped") end
-  end_server(run)
+  let_go(run)
   if not ok and not interrupted then error(err, 0) end
-  return make_report(self, run.ledger, before, interrupted)
+  return make_report(self, run, before, interrupted)
 end
 
 

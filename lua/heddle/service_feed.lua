@@ -2,8 +2,9 @@
 -- those that come after others are left to the workers. On the queue a job is its number; jobs that
 -- take next to no time travel several at a time, as the first one's number with how many follow it
 -- in the upper half.
--- Stands on: heddle.shared.
+-- Stands on: heddle.service_ledger, heddle.shared.
 
+local service_ledger = require "heddle.service_ledger"
 local shared = require "heddle.shared"
 
 local service_feed = {}
@@ -17,6 +18,7 @@ local FEW = 16        -- of those that may be long
 ---@field rows heddle.service_ledger.Rows
 ---@field jobs table  the queue
 ---@field needs? table  column: for how many things a job waits: its arrival, one it comes after
+---@field sink? fun(number: integer)  takes what may begin, in place of the queue
 ---@field open? table  shared value: jobs that have not ended, where the queue stays open for them
 local methods = {}
 local meta = { __index = methods, __name = "heddle.service_feed" }
@@ -71,6 +73,12 @@ end
 
 --- Puts the jobs at two places and all between them on the queue.
 local function put(self, from, to)
+  if self.sink then
+    for i = from, to do
+      if service_ledger.status(self.rows, i - 1) == "left" then self.sink(i - 1) end
+    end
+    return
+  end
   for i = from, to, self.batch do
     local last = math.min(i + self.batch - 1, to)
     self.jobs:put(i - 1 | last - i << 32)
@@ -82,7 +90,11 @@ end
 local function arrive(self, i, at)
   if self.needs and self.needs:add(i, -1) > 0 then return end
   if self.rows.queued then self.rows.queued[i] = at end
-  self.jobs:put(i - 1)
+  if not self.sink then
+    self.jobs:put(i - 1)
+  elseif service_ledger.status(self.rows, i - 1) == "left" then
+    self.sink(i - 1)
+  end
 end
 
 

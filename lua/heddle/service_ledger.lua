@@ -9,7 +9,9 @@ local shared = require "heddle.shared"
 local service_ledger = {}
 
 --- A job's state: its status in the lowest four bits, then 20 bits of attempts, then its worker.
-local STATUSES = { [0] = "left", "running", "done", "failed", "timeout", "skipped" }
+local STATUSES = {
+  [0] = "left", "running", "done", "failed", "timeout", "skipped", "earlier",
+}
 local CODES = {}
 for code, name in pairs(STATUSES) do CODES[name] = code end
 
@@ -78,6 +80,14 @@ function service_ledger.finish(rows, number, worker, status, attempts, at, cpu)
   rows.state[number + 1] = worker << 24 | attempts << 4 | CODES[status]
   local place = (worker - 1) * TALLY + CODES[status]
   rows.tally[place] = rows.tally[place] + 1
+end
+
+
+--- A job of a queue that outlives the program was acknowledged before this run.
+---@param rows heddle.service_ledger.Rows
+---@param number integer
+function service_ledger.mark_earlier(rows, number)
+  rows.state[number + 1] = CODES.earlier
 end
 
 
@@ -163,7 +173,7 @@ end
 ---@return table<string, integer>
 function methods:counts()
   local counts = { ended = 0 }
-  for code = CODES.done, #STATUSES do
+  for code = CODES.done, CODES.skipped do
     local sum = 0
     for w = 0, #self.workers - 1 do sum = sum + self.rows.tally[w * TALLY + code] end
     counts[STATUSES[code]] = sum
@@ -219,7 +229,7 @@ local function row(self, i)
   local ledger = rawget(self, "ledger")
   local rows = ledger.rows
   local status = STATUSES[rows.state[i] & 15]
-  local began = status ~= "left" and status ~= "skipped"
+  local began = status ~= "left" and status ~= "skipped" and status ~= "earlier"
   return status, due(ledger, i), began and rows.started[i] or nil,
     began and status ~= "running" and rows.ended[i] or nil, rows.cpu[i],
     mix_plan.kind(ledger.plan, i - 1).name

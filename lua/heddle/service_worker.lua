@@ -51,13 +51,23 @@ end
 
 --- A job will never begin, and what comes after it neither; returns how many those are.
 local function skip(ctx, number)
+  if service_ledger.status(ctx.rows, number) ~= "left" then return 0 end
   finish(ctx.rows, number, ctx.number, "skipped", 0, now() - ctx.t0, 0.0)
+  if ctx.skipped then ctx.skipped(number) end
   local skipped = 1
   for _, column in ipairs(ctx.plan.next) do
     local follower = column[number + 1]
     if follower > 0 then skipped = skipped + skip(ctx, follower - 1) end
   end
   return skipped
+end
+
+
+--- A job may begin now.
+local function give(ctx, number)
+  if service_ledger.status(ctx.rows, number) ~= "left" then return end
+  ctx.rows.queued[number + 1] = now() - ctx.t0
+  if ctx.give then ctx.give(number) else ctx.jobs:put(number) end
 end
 
 
@@ -72,8 +82,7 @@ function service_worker.follow(ctx, number, well)
     if follower > 0 and not well then
       ended = ended + skip(ctx, follower - 1)
     elseif follower > 0 and ctx.needs:add(follower, -1) == 0 then
-      ctx.rows.queued[follower] = now() - ctx.t0
-      ctx.jobs:put(follower - 1)
+      give(ctx, follower - 1)
     end
   end
   count_off(ctx, ended)
@@ -112,8 +121,11 @@ local function serve(ctx, me, number)
   me.jobs, me.cpu = me.jobs + 1, me.cpu + cpu
   if ctx.group then trace.ended(ctx.group, number, shown) end
   if status == "cancelled" then pass_on(ctx, err) end
-  if ctx.plan.next or ctx.open then service_worker.follow(ctx, number, status == "done") end
-  if ctx.told then ctx.events:put { ended = number, status = shown } end
+  if ctx.told then
+    ctx.events:put { ended = number, status = shown }
+  elseif ctx.plan.next or ctx.open then
+    service_worker.follow(ctx, number, status == "done")
+  end
   if not ctx.quiet then
     log(ctx, status == "done" and "%s has completed %s" or "%s has failed at %s", ctx.name,
       describe(ctx, number, kind))
