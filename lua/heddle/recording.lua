@@ -6,8 +6,8 @@
 --     …                                                -- runs; after each: if rec then rec:add(r)
 --     if rec then rec:finish(report) end
 --
--- Where several runs follow each other, as in a comparison, the trace and the chart are the last
--- one's, and the report has the timeline of each model's last run.
+-- Where several runs follow each other, as in a comparison, the pictures are of each model's last
+-- run with as many workers.
 -- Stands on: heddle.trace, heddle.trace_json, heddle.trace_chart, heddle.report_html.
 
 local recording = {}
@@ -58,15 +58,16 @@ end
 --- Takes the events of a run that has just ended.
 ---@param report heddle.report.Report  with t0, wall
 function methods:add(report)
-  local key, till = key_of(report), require("heddle").now() + MARGIN
+  local key, till = key_of(report), require("heddle").now()
   local part = self.parts[key]
   if not part then
-    part = { key = key }
+    part = {}
     self.parts[key], self.parts[#self.parts + 1] = part, part
   end
-  part.report = report
-  part.timeline = require("heddle.trace").collect(report.t0 and report.t0 - MARGIN, till)
-  self.last = part
+  part.model, part.workers = report.model, report.worker_count
+  local from = math.max(self.till or 0, (report.t0 or 0) - MARGIN)
+  part.timeline, self.till = require("heddle.trace").collect(from, till), till
+  require("heddle.timeline").correct_jobs(part.timeline, report)
 end
 
 
@@ -86,14 +87,31 @@ local function write_file(path, text)
 end
 
 
-local function write_report(self, report)
-  local timelines = {}
-  for i, part in ipairs(self.parts) do
-    timelines[i] = { timeline = part.timeline, model = part.report.model,
-      workers = part.report.worker_count }
+local function draw(self)
+  local chart, write = require "heddle.trace_chart", require "heddle.usage".write
+  local out = self.opts.out or io.stdout
+  for _, part in ipairs(self.parts) do
+    if #self.parts > 1 then
+      local label = part.model == "sequential" and part.model
+        or ("%s, %d workers"):format(part.model, part.workers)
+      write(out, "\n" .. label)
+    end
+    write(out, chart.text(part.timeline, { color = self.opts.color }))
   end
-  if #timelines == 0 then timelines[1] = { timeline = self.last.timeline } end
-  local text = require("heddle.report_html").render(report, timelines)
+end
+
+
+local function write_trace(self)
+  local timelines = {}
+  for i, part in ipairs(self.parts) do timelines[i] = part.timeline end
+  table.sort(timelines, function(a, b) return a.from < b.from end)
+  local ok, why = require("heddle.trace_json").write(timelines, self.opts.trace)
+  need(ok, "trace", why)
+end
+
+
+local function write_report(self, report)
+  local text = require("heddle.report_html").render(report, self.parts)
   local ok, why = write_file(self.opts.report, text)
   need(ok, "report", why)
 end
@@ -104,15 +122,9 @@ end
 function methods:finish(report)
   local opts, trace = self.opts, require "heddle.trace"
   trace.off()
-  self.last = self.last or { timeline = trace.collect() }
-  if opts.timeline then
-    local text = require("heddle.trace_chart").text(self.last.timeline, { color = opts.color })
-    require("heddle.usage").write(opts.out or io.stdout, text)
-  end
-  if opts.trace then
-    local ok, why = require("heddle.trace_json").write(self.last.timeline, opts.trace)
-    need(ok, "trace", why)
-  end
+  if #self.parts == 0 then self.parts[1] = { timeline = trace.collect() } end
+  if opts.timeline then draw(self) end
+  if opts.trace then write_trace(self) end
   if opts.report then write_report(self, report) end
 end
 

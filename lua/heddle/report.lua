@@ -284,9 +284,14 @@ function methods:write(path)
     md = function(emit) emit(self:markdown() .. "\n") end,
     txt = function(emit) emit(self:text() .. "\n") end,
     html = function(emit)
-      local trace = require "heddle.trace"
-      local timeline = self.t0 and trace.collect(self.t0, self.t0 + self.wall)
-      emit(require("heddle.report_html").render(self, { timeline }))
+      local trace, timelines = require "heddle.trace", {}
+      if trace.recorded() and self.t0 then
+        timelines[1] = {
+          timeline = trace.collect(self.t0, self.t0 + self.wall), model = self.model,
+          workers = self.worker_count,
+        }
+      end
+      emit(require("heddle.report_html").render(self, timelines))
     end,
   })
   return ok, message, code

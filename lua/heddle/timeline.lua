@@ -59,7 +59,7 @@ local function close(lane, now, waker)
     lane.deadline = nil
     close(lane, deadline)
     lane.since, lane.now, lane.held = deadline, RUNNABLE, lane.gil
-    lane.about = lane.gil and "the GIL"
+    lane.about = lane.gil and "the GIL" or "its turn"
     return close(lane, now)
   end
   local n = lane.n + 1
@@ -168,7 +168,7 @@ end
 visit[trace_records.WAKE] = function(self, e)
   local lane, waker = lane_of(self, e.task), e.a ~= 0 and e.a or nil
   if lane.ended or lane.now == RUNNING or lane.now == RUNNABLE then return end
-  enter(lane, e.time, RUNNABLE, nil, nil, waker)
+  enter(lane, e.time, RUNNABLE, "its turn", nil, waker)
   if e.extra == 1 then lane.starter = waker end
 end
 
@@ -344,11 +344,22 @@ local function clip_depths(depths, from, to)
 end
 
 
-local function within(list, field, from, to)
+--- Those that began before `to` and were not over before `from`.
+local function jobs_within(jobs, from, to)
   local out = {}
-  for _, item in ipairs(list) do
-    local at = item[field] or item.started or item.ended
-    if at and at >= from and at <= to then out[#out + 1] = item end
+  for _, job in ipairs(jobs) do
+    local begun = job.queued or job.started or job.ended
+    local over = job.result or job.ended or math.huge
+    if begun and begun <= to and over >= from then out[#out + 1] = job end
+  end
+  return out
+end
+
+
+local function kills_within(kills, from, to)
+  local out = {}
+  for _, kill in ipairs(kills) do
+    if kill.at >= from and kill.at <= to then out[#out + 1] = kill end
   end
   return out
 end
@@ -362,8 +373,8 @@ end
 function timeline.clip(self, from, to)
   local out = {
     from = from, to = to, lost = self.lost, lanes = {}, by_task = {},
-    jobs = within(self.jobs, "queued", from, to), depths = clip_depths(self.depths, from, to),
-    kills = within(self.kills, "at", from, to),
+    jobs = jobs_within(self.jobs, from, to), depths = clip_depths(self.depths, from, to),
+    kills = kills_within(self.kills, from, to),
   }
   for _, lane in ipairs(self.lanes) do
     local copy = clip_lane(lane, from, to)
@@ -371,6 +382,20 @@ function timeline.clip(self, from, to)
     if copy.n > 0 then out.lanes[#out.lanes + 1] = copy end
   end
   return out
+end
+
+
+--- Takes over from a report when each job was put into the queue, which a service does while it
+--- goes on, and when it was due.
+---@param self heddle.timeline.Timeline  of one run
+---@param report heddle.report.Report
+function timeline.correct_jobs(self, report)
+  if not report.t0 then return end
+  for _, job in ipairs(self.jobs) do
+    local record = report.jobs[job.number + 1]
+    local queued = record and record.queued
+    if queued then job.queued = math.floor((report.t0 + queued) * 1e9) end
+  end
 end
 
 

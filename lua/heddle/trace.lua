@@ -78,12 +78,19 @@ function trace.active()
 end
 
 
+--- Whether it ever recorded.
+---@return boolean
+function trace.recorded()
+  return native.recordings() > 0
+end
+
+
 --- What was recorded so far, as a timeline; of a part of the time if `from` and `to` are given.
 ---@param from? number  seconds, as heddle.now()
 ---@param to? number
 ---@return heddle.timeline.Timeline  raises [not-recorded] when the recorder was never on
 function trace.collect(from, to)
-  if native.recordings() == 0 then
+  if not trace.recorded() then
     error("trace.collect: nothing was recorded: call trace.on() first [not-recorded]", 2)
   end
   local timeline = require "heddle.timeline"
@@ -104,10 +111,10 @@ function trace.save(path)
   if type(path) ~= "string" then
     misuse("trace.save: path: a string expected, got %s", type(path))
   end
-  if native.recordings() == 0 then
+  if not trace.recorded() then
     error("trace.save: nothing was recorded: call trace.on() first [not-recorded]", 2)
   end
-  return require("heddle.trace_json").write(trace.collect(), path)
+  return require("heddle.trace_json").write({ trace.collect() }, path)
 end
 
 
@@ -115,7 +122,7 @@ end
 ---@param opts? {width: integer, color: boolean}  default: the terminal's width, its colours
 ---@return string
 function trace.chart(opts)
-  if native.recordings() == 0 then
+  if not trace.recorded() then
     error("trace.chart: nothing was recorded: call trace.on() first [not-recorded]", 2)
   end
   return require("heddle.trace_chart").text(trace.collect(), opts)

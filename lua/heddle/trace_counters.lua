@@ -52,9 +52,10 @@ end
 local function waiting_jobs(self)
   local changes = {}
   for _, job in ipairs(self.jobs) do
-    if job.queued then
-      changes[#changes + 1] = { job.queued, 1 }
-      if job.started then changes[#changes + 1] = { math.max(job.started, job.queued), -1 } end
+    local queued = job.queued and math.max(job.queued, self.from)
+    if queued and (not job.started or job.started > queued) then
+      changes[#changes + 1] = { queued, 1 }
+      if job.started then changes[#changes + 1] = { job.started, -1 } end
     end
   end
   return changes

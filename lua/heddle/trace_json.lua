@@ -51,7 +51,7 @@ end
 
 
 local function name_threads(out, lanes)
-  local seen, processes = {}, {}
+  local seen, processes = out.threads, out.processes
   for _, lane in ipairs(lanes) do
     local thread = lane.thread
     if not processes[thread.pid] then
@@ -177,8 +177,8 @@ end
 --- submit -> start -> result, as far as it went.
 local function add_arrows(out, self, job, worker)
   local submitter, receiver = thread_of(self, job.submitter), thread_of(self, job.receiver)
-  if not submitter or not job.started or job.started < job.queued then return end
-  arrow(out, "s", job, submitter, job.queued)
+  if not submitter then return end
+  arrow(out, "s", job, submitter, math.max(self.from, math.min(job.queued, job.started)))
   if receiver and job.result and job.result >= job.started then
     arrow(out, "t", job, worker, job.started)
     arrow(out, "f", job, receiver, job.result, ',"bp":"e"')
@@ -193,7 +193,7 @@ local function add_job(out, self, job)
   if not worker then return end
   local head = ('"cat":"job","name":%s,"id":"job %d.%d"'):format(
     quoted[(job.kind or "job") .. " #" .. job.number], job.group, job.number)
-  local begun = job.queued and math.min(job.queued, job.started) or job.started
+  local begun = math.max(self.from, math.min(job.queued or job.started, job.started))
   local ended = job.ended or self.to
   event(out, "b", worker, begun, 1, head)
   event(out, "n", worker, job.started, 2, head .. ',"args":{"step":"started"}')
@@ -240,28 +240,33 @@ local function earlier(a, b)
 end
 
 
---- The events of a timeline in the order of time, each as JSON text.
----@param self heddle.timeline.Timeline
----@return table[] events  with a field `text`
-function trace_json.events(self)
-  local out = { from = self.from }
-  for text in pairs(quoted) do quoted[text] = nil end
+local function add_timeline(out, self)
   name_threads(out, self.lanes)
   add_lanes(out, self)
   for _, job in ipairs(self.jobs) do
-    if job.started then add_job(out, self, job) end
+    if job.started and job.started >= self.from then add_job(out, self, job) end
   end
   add_counters(out, self)
   add_kills(out, self)
+end
+
+
+--- The events of timelines that follow each other, in the order of time, each as JSON text.
+---@param timelines heddle.timeline.Timeline[]
+---@return table[] events  with a field `text`
+function trace_json.events(timelines)
+  local out = { from = timelines[1].from, threads = {}, processes = {} }
+  for text in pairs(quoted) do quoted[text] = nil end
+  for _, self in ipairs(timelines) do add_timeline(out, self) end
   table.sort(out, earlier)
   return out
 end
 
 
-local function write_events(file, self)
-  local events, batch = trace_json.events(self), {}
-  local ok, why, code = file:write('{"displayTimeUnit":"ms",',
-    ('"otherData":{"program":"heddle","lost":%d},"traceEvents":[\n'):format(self.lost))
+local function write_events(file, timelines)
+  local events, batch = trace_json.events(timelines), {}
+  local ok, why, code = file:write('{"displayTimeUnit":"ms","otherData":{"program":"heddle",',
+    ('"lost":%d},"traceEvents":[\n'):format(timelines[#timelines].lost))
   for i, e in ipairs(events) do
     batch[#batch + 1] = e.text .. (i < #events and ",\n" or "\n")
     if ok and (#batch == 1000 or i == #events) then
@@ -288,16 +293,16 @@ local function open(path)
 end
 
 
---- Writes a timeline as Chrome trace events; gzipped when the path ends in ".gz".
----@param self heddle.timeline.Timeline
+--- Writes timelines as Chrome trace events; gzipped when the path ends in ".gz".
+---@param timelines heddle.timeline.Timeline[]  one or more, in the order of time; none overlap
 ---@param path string
 ---@return true|nil ok  nil, message, code when the file can't be written
 ---@return string? message
 ---@return integer? code
-function trace_json.write(self, path)
+function trace_json.write(timelines, path)
   local file, why, code = open(path)
   if not file then return nil, why, code end
-  local ok, message, number = write_events(file, self)
+  local ok, message, number = write_events(file, timelines)
   local closed, how, status = file:close()
   if not ok then return nil, ("%s: %s"):format(path, message), number end
   if not closed then return nil, ("%s: %s %s"):format(path, how, status or ""), status end

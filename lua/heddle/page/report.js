@@ -218,9 +218,12 @@ function drawPixel(c, lane, i, pixel, y, height) {
 
 function drawJobs(c, lane, y, height) {
   c.textBaseline = "middle";
+  let drawn = -1; // the last pixel that has a short job's mark
   for (const job of lane.jobs) {
     if (job.till < view.from || job.from > view.to) continue;
     const x = Math.max(view.left, xOf(job.from)), end = Math.min(view.width - RIGHT, xOf(job.till));
+    if (end - x < 1 && Math.floor(x) === drawn && job.status === "done") continue;
+    drawn = Math.floor(x);
     c.fillStyle = job.status === "done" ? ink["--ink"] : ink["--lock"];
     c.fillRect(x, y + height - 3, Math.max(1, end - x - 1), job.status === "done" ? 2 : 3);
     const text = "#" + job.n;
