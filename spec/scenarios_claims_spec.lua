@@ -32,14 +32,16 @@ describe("scenarios of claims:", function()
   end)
 
   scenario("gil_picture", { env = { LC_ALL = "C" } }, function(r)
+    local waited = false
     for i = 1, 3 do
       local thread = r.out:match(("threads %d +([^\n]+)\n"):format(i))
-      assert.matches("#", thread) -- it ran,
-      assert.matches(":", thread) -- and waited for the lock in between
+      assert.matches("#", thread)
+      if thread:find "#:+#" then waited = true end -- it had to wait for the lock in between
       local isolate = r.out:match(("isolates %d +([^\n]+)\n"):format(i))
       assert.matches("#", isolate)
       assert.not_matches(":", isolate)
     end
+    assert.is_true(waited)
     assert.is_true(numbers(r.out, "the lock was taken away (%d+) times\n") >= 2)
   end)
 
@@ -53,7 +55,7 @@ describe("scenarios of claims:", function()
 
   scenario("gil_released", function(r)
     local kept, given = numbers(r.out, "(%d+) ticks\n")
-    assert.is_true(kept <= 3 and given > kept, r.out)
+    assert.is_true(given > 2 * kept, r.out)
   end)
 
   scenario("n_gils", function(r)

@@ -21,12 +21,18 @@ static volatile sig_atomic_t interrupts, interrupts_seen, quits;
 static const int64_t PATIENCE = 1000000000;
 static const int64_t SAME_INTERRUPT = 250000000;
 
-// Kills every other process of the program, if this is the root.
-void worker_kill_all(void) {
+static void signal_all(int signal) {
   for (uint32_t i = 1; program_slot == 0 && i < arena->process_top; i++) {
     struct program_process *p = program_process(i);
-    if (p->state != PROCESS_FREE && p->pid > 0) kill(p->pid, SIGKILL);
+    if (p->state != PROCESS_FREE && p->pid > 0) kill(p->pid, signal);
   }
+}
+
+// Kills every other process of the program, if this is the root. All are stopped first: none must
+// go on with a lock that another one leaves behind when it is killed.
+void worker_kill_all(void) {
+  signal_all(SIGSTOP);
+  signal_all(SIGKILL);
 }
 
 // The first Ctrl-C asks the main task to stop, the second ends the program at once. What comes
