@@ -7,11 +7,16 @@ local task = require "heddle.task"
 local explain = require "heddle.explain"
 local codes = require "heddle.explain_codes"
 
+-- What a loop makes once and keeps, for waiting on descriptors.
+require("heddle.http").get "http://127.0.0.1:1/"
+
 -- Codes without an example that raises them, and why.
 local not_raised = {
   ["greenlet-exit"] = "it ends as a value",
   ["no-crypto"] = "libcrypto is here",
+  ["no-curl"] = "libcurl is here",
   ["no-loop"] = "every thread here is heddle's",
+  ["no-microhttpd"] = "libmicrohttpd is here",
   ["no-task"] = "all code here runs in a task",
   ["pool-broken"] = "in pool_spec",
   ["pool-elsewhere"] = "in pool_spec",

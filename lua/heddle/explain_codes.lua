@@ -50,6 +50,19 @@ codes["unknown-model"] = {
   wrong = 'heddle.model("fibers")',
   right = 'heddle.model("isolates")',
 }
+codes["bad-address"] = {
+  means = "An address to listen at that can't be read.",
+  remedy = "Write host and port, 127.0.0.1:8080, [::1]:0 (any free port), :80 (everywhere), or "
+    .. "unix:/path. Names other than localhost are not looked up.",
+  wrong = 'http.serve("8080", function() return 200 end)',
+  right = 'http.serve("127.0.0.1:0", function() return 200 end):close()',
+}
+codes["bad-url"] = {
+  means = "A URL that is none, or of another protocol than HTTP.",
+  remedy = "Write it whole, with http:// or https://; spaces and the like as %20.",
+  wrong = 'http.get("example.org")',
+  right = 'http.get("http://127.0.0.1:1/")',
+}
 codes["bad-index"] = {
   means = "A write beyond the ends of a shared array.",
   remedy = "Its length is fixed when it is made: #array elements, from 1 on.",
@@ -281,6 +294,14 @@ codes["bad-mix"] = {
 codes["no-crypto"] = {
   means = "SHA-3 was asked for, and the system's libcrypto can't be opened.",
   remedy = "Install it: apt install libssl3.",
+}
+codes["no-curl"] = {
+  means = "A page was to be fetched, and the system's libcurl can't be opened.",
+  remedy = "Install it: apt install libcurl4.",
+}
+codes["no-microhttpd"] = {
+  means = "A server was to be started, and the system's libmicrohttpd can't be opened.",
+  remedy = "Install it: apt install libmicrohttpd12.",
 }
 codes["not-recorded"] = {
   means = "A picture or file of what ran was asked for, and nothing was recorded.",

@@ -171,8 +171,11 @@ local function check_url(name, url)
     misuse(2, "bad-argument", "%s: url: a string expected, got %s", name, url and shown(url)
       or "nothing")
   end
-  local problem, code = client.check_url(url)
-  if problem then misuse(2, code, "%s: %s", name, problem) end
+  local missing = client.open()
+  if missing then misuse(2, "no-curl", "%s: %s", name, missing) end
+  if not client.is_url(url) then
+    misuse(2, "bad-url", "%s: url: an http:// or https:// URL expected, got '%s'", name, url)
+  end
 end
 
 
@@ -271,8 +274,12 @@ function http.serve(addr, fn, options)
     misuse(1, "bad-argument", "http.serve: fn: a function expected, got %s", shown(fn))
   end
   if options ~= nil then check_options("http.serve", options, SERVE_OPTIONS) end
-  local problem, code = server.check(addr)
-  if problem then misuse(1, code, "http.serve: %s", problem) end
+  local missing = server.open()
+  if missing then misuse(1, "no-microhttpd", "http.serve: %s", missing) end
+  if not server.is_address(addr) then
+    misuse(1, "bad-address", "http.serve: addr: '127.0.0.1:8080', '[::1]:0', ':80' or 'unix:/path' "
+      .. "expected, got '%s'", addr)
+  end
   options = options or {}
   return server.serve(addr, fn, options.daemon, limit(options.max_body))
 end

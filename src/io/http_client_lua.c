@@ -202,7 +202,7 @@ static struct curl_slist *header_list(lua_State *L, int arg) {
 
 // request(method, url, header lines, body, timeout, max_body, redirects, ca, socket) -> a table
 // {status=, headers=, body=} | nil, "timeout" | nil, message, code. The arguments have been checked
-// (url: by check_url); those after the url may be nil but max_body and redirects.
+// (the url by is_url); those after the url may be nil but max_body and redirects.
 static int f_request(lua_State *L) {
   lua_settop(L, 9);
   double timeout = lua_isnil(L, 5) ? -1 : lua_tonumber(L, 5);
@@ -238,20 +238,18 @@ static CURLUcode parse(const char *url) {
   return result;
 }
 
-// check_url(url) -> nil, or what is wrong: a text and a code; opens libcurl.
-static int f_check_url(lua_State *L) {
+// open() -> nil, or why libcurl can't be had.
+static int f_open(lua_State *L) {
+  lua_pushstring(L, curl_open());
+  return 1;
+}
+
+// is_url(text) -> boolean: whether it is a URL of HTTP. libcurl is open.
+static int f_is_url(lua_State *L) {
   size_t size;
   const char *url = lua_tolstring(L, 1, &size);
-  const char *why = curl_open();
-  if (why) {
-    lua_pushstring(L, why);
-    lua_pushliteral(L, "no-curl");
-    return 2;
-  }
-  if (is_http(url) && strlen(url) == size && parse(url) == CURLUE_OK) return 0;
-  lua_pushfstring(L, "url: an http:// or https:// URL expected, got '%s'", url);
-  lua_pushliteral(L, "bad-url");
-  return 2;
+  lua_pushboolean(L, is_http(url) && strlen(url) == size && parse(url) == CURLUE_OK);
+  return 1;
 }
 
 // close_idle(): this OS thread's idle connections are closed.
@@ -264,11 +262,10 @@ static int f_close_idle(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"check_url", f_check_url},
-                                     {"close_idle", f_close_idle},
-                                     {"headers_class", http_head_class},
-                                     {"request", f_request},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"close_idle", f_close_idle}, {"headers_class", http_head_class},
+    {"is_url", f_is_url},         {"open", f_open},
+    {"request", f_request},       {NULL, NULL}};
 
 // Opens heddle.native.http_client.
 int luaopen_heddle_native_http_client(lua_State *L) {

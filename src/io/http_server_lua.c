@@ -329,22 +329,19 @@ static int push_failure(lua_State *L, int error) {
   return 3;
 }
 
-// check(address) -> nil, or what is wrong: a text and a code; opens libmicrohttpd.
-static int f_check(lua_State *L) {
+// open() -> nil, or why libmicrohttpd can't be had.
+static int f_open(lua_State *L) {
+  lua_pushstring(L, mhd_open());
+  return 1;
+}
+
+// is_address(text) -> boolean: whether one can listen there.
+static int f_is_address(lua_State *L) {
   struct address address;
   size_t size;
   const char *text = lua_tolstring(L, 1, &size);
-  const char *why = mhd_open();
-  if (why) {
-    lua_pushstring(L, why);
-    lua_pushliteral(L, "no-microhttpd");
-    return 2;
-  }
-  if (strlen(text) == size && address_parse(text, &address)) return 0;
-  lua_pushfstring(L, "addr: '127.0.0.1:8080', '[::1]:0', ':80' or 'unix:/path' expected, got '%s'",
-                  text);
-  lua_pushliteral(L, "bad-address");
-  return 2;
+  lua_pushboolean(L, strlen(text) == size && address_parse(text, &address));
+  return 1;
 }
 
 // serve(address, fn, daemon, max_body) -> server | nil, message, code. The arguments have been
@@ -459,7 +456,8 @@ static int m_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"close", m_close}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"check", f_check}, {"serve", f_serve}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"is_address", f_is_address}, {"open", f_open}, {"serve", f_serve}, {NULL, NULL}};
 
 // Opens heddle.native.http_server.
 int luaopen_heddle_native_http_server(lua_State *L) {
