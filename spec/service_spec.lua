@@ -307,6 +307,22 @@ describe("heddle.service with a mix", function()
     end
   end)
 
+  local asking = mix.new { jobs = 4, kinds = { a = { http = 2 }, b = { http = 1 } } }
+
+  local function ask(start)
+    local r = start { mix = asking }
+    require("heddle.http").close_idle()
+    return r
+  end
+
+  -- What a thread opens once for its first wait for a descriptor stays.
+  ask(function(options) return run { model = "sequential", workers = 1, mix = options.mix } end)
+
+  each("asks a local server", function(start)
+    local r = ask(start)
+    assert.equal(4, r:totals().done, r:text())
+  end)
+
   each("lets jobs arrive when they are due", function(start)
     local r = start { mix = mix.new { jobs = 4, arrivals = mix.every(0.03), kinds = { a = {} } } }
     for i, job in ipairs(r.jobs) do

@@ -37,6 +37,12 @@ codes["bad-option"] = {
   wrong = 'process.start({ method = "vfork" }, print)',
   right = 'process.start({ method = "fork" }, function() end):join()',
 }
+codes["bad-mix"] = {
+  means = "A job mix holds something wrong; the message names the key and what belongs there.",
+  remedy = "Give the key what the message expects; `heddle list` names mixes to learn from.",
+  wrong = "mix.new { kinds = { parse = { cpus = 0.01 } } }",
+  right = "mix.new { kinds = { parse = { cpu = 0.01 } } }",
+}
 codes["unknown-option"] = {
   means = "A table of options has a key that the function does not know.",
   remedy = "Take one of those that the message lists; it may be mistyped.",

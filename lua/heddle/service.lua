@@ -250,7 +250,7 @@ local function context(self, run, number, name, first)
     events = run.events, deadline = run.deadline, quiet = self.quiet and true or nil,
     clear = self.clear, plan = self.plan, rows = run.ledger.rows, t0 = run.ledger.t0,
     locks = run.locks, needs = run.feed.needs, open = run.feed.open, group = run.group,
-    port = run.port, first = first, told = run.durable and true or nil,
+    port = run.port, first = first, durable = run.durable and true or nil,
   }
 end
 
@@ -391,6 +391,7 @@ end
 local function note(self, run, event)
   if event then
     run.ledger:note(event)
+    if event.ended and run.group then trace.result(run.group, event.ended) end
     if event.ended and run.durable then run.durable:ended(event.ended, event.status) end
     local worker = event.gone and run.ledger.workers[event.gone]
     if worker and not worker.finished then replace(self, run, worker) end

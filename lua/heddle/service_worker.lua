@@ -121,11 +121,10 @@ local function serve(ctx, me, number)
   me.jobs, me.cpu = me.jobs + 1, me.cpu + cpu
   if ctx.group then trace.ended(ctx.group, number, shown) end
   if status == "cancelled" then pass_on(ctx, err) end
-  if ctx.told then
-    ctx.events:put { ended = number, status = shown }
-  elseif ctx.plan.next or ctx.open then
+  if not ctx.durable and (ctx.plan.next or ctx.open) then
     service_worker.follow(ctx, number, status == "done")
   end
+  if ctx.durable or ctx.group then ctx.events:put { ended = number, status = shown } end
   if not ctx.quiet then
     log(ctx, status == "done" and "%s has completed %s" or "%s has failed at %s", ctx.name,
       describe(ctx, number, kind))
