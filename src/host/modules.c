@@ -14,6 +14,7 @@
 #include <string.h>
 
 int luaopen_heddle_native_deadline(lua_State *L);
+int luaopen_heddle_native_fs(lua_State *L);
 int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_http_client(lua_State *L);
@@ -36,6 +37,7 @@ int luaopen_heddle_native_worker(lua_State *L);
 // Modules in C; the library in Lua stands on them.
 static const luaL_Reg natives[] = {
     {"heddle.native.deadline", luaopen_heddle_native_deadline},
+    {"heddle.native.fs", luaopen_heddle_native_fs},
     {"heddle.native.greenlet", luaopen_heddle_native_greenlet},
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.http_client", luaopen_heddle_native_http_client},
