@@ -258,3 +258,133 @@ describe("the rest", function()
     refused("^process%.default_method: method: ", process.default_method, 1)
   end)
 end)
+
+-- Each public function of the locks, queues and shared data with arguments of all wrong kinds.
+describe("of wrong kinds of arguments", function()
+  local shared = require "heddle.shared"
+  local pipe = require "heddle.pipe"
+  local strangers = { 1, "x", true, {}, print, io.stdout }
+  local bad_times = { -1, nan, "x", {}, true }
+  local bad_counts = { -1, 1.5, nan, "x", {}, true }
+
+  -- Calls with each of the values in the last place.
+  local function refuses_each(wanted, values, fn, ...)
+    local before = table.pack(...)
+    for _, value in ipairs(values) do
+      before[before.n + 1] = value
+      refused(wanted, fn, table.unpack(before, 1, before.n + 1))
+    end
+  end
+
+  local objects = {
+    lock = { sync.lock, "acquire release locked hold" },
+    rlock = { sync.rlock, "acquire release locked hold" },
+    condition = { sync.condition, "acquire release locked hold wait notify notify_all" },
+    event = { sync.event, "set clear is_set wait" },
+    semaphore = { function() return sync.semaphore(1) end, "acquire release value hold" },
+    barrier = { function() return sync.barrier(1) end,
+      "wait reset abort parties waiting broken" },
+    rwlock = { sync.rwlock, "read write" },
+    latch = { function() return sync.latch(1) end, "count_down wait count" },
+    queue = { queue.new, "put get try_put try_get size maxsize empty full "
+      .. "task_done join close items" },
+    pipe = { pipe.new, "send recv poll close" },
+    value = { function() return shared.value("int", 0) end, "get set add cas" },
+    array = { function() return shared.array("int", 3) end, "add" },
+  }
+
+  for kind, row in pairs(objects) do
+    it("the methods of a " .. kind .. " refuse another self", function()
+      local object = row[1]()
+      for method in row[2]:gmatch "%S+" do
+        local wanted = "^[%w:]*" .. method .. ": self: an? [%w ]*" .. kind
+          .. "[%w ]* expected, got "
+        refused(wanted .. "no", object[method])
+        refuses_each(wanted, strangers, object[method])
+        refused(wanted, object[method], kind == "event" and sync.lock() or sync.event())
+      end
+    end)
+  end
+
+  it("time-outs are refused by all that wait", function()
+    local rw, barrier, latch = sync.rwlock(), sync.barrier(1), sync.latch(1)
+    local condition, q, a = sync.condition(), queue.new(), pipe.new()
+    condition:acquire()
+    local calls = {
+      { "lock:acquire", sync.lock().acquire, sync.lock() },
+      { "lock:hold", sync.lock().hold, sync.lock() },
+      { "rlock:acquire", sync.rlock().acquire, sync.rlock() },
+      { "event:wait", sync.event().wait, sync.event() },
+      { "semaphore:acquire", sync.semaphore().acquire, sync.semaphore() },
+      { "semaphore:hold", sync.semaphore().hold, sync.semaphore() },
+      { "barrier:wait", barrier.wait, barrier }, { "latch:wait", latch.wait, latch },
+      { "rwlock:read", rw.read, rw }, { "rwlock:write", rw.write, rw },
+      { "condition:wait", condition.wait, condition },
+      { "condition:wait_for", condition.wait_for, condition, print },
+      { "queue:put", q.put, q, 1 }, { "queue:get", q.get, q }, { "queue:join", q.join, q },
+      { "queue:put_many", q.put_many, q, {} }, { "queue:get_many", q.get_many, q, 1 },
+      { "pipe:recv", a.recv, a }, { "pipe:poll", a.poll, a },
+      { "queue%.select", queue.select, { q } },
+      { "sync%.barrier", sync.barrier, 1, print },
+    }
+    for _, call in ipairs(calls) do
+      refuses_each("^" .. call[1] .. ": timeout: a number of seconds >= 0 expected, got ",
+        bad_times, table.unpack(call, 2))
+    end
+    condition:release()
+  end)
+
+  it("counts are refused where they can't be", function()
+    local semaphore, q = sync.semaphore(1), queue.new()
+    refuses_each("^sync%.semaphore: n: ", bad_counts, sync.semaphore)
+    refuses_each("^sync%.bounded_semaphore: n: ", bad_counts, sync.bounded_semaphore)
+    refuses_each("^sync%.latch: n: ", bad_counts, sync.latch)
+    refuses_each("^sync%.barrier: parties: ", bad_counts, sync.barrier)
+    refuses_each("^sync%.barrier: parties: ", { 0 }, sync.barrier)
+    refuses_each("^semaphore:release: k: ", bad_counts, semaphore.release, semaphore)
+    refuses_each("^shared%.array: n: ", bad_counts, shared.array, "int")
+    refuses_each("^queue:get_many: max: ", bad_counts, q.get_many, q)
+    for _, make in ipairs { "new", "lifo", "priority" } do
+      refuses_each("^queue%." .. make .. ": maxsize: ", { -1, 1.5, nan, "x", true }, queue[make])
+      refused("^queue%." .. make .. ": options: unknown option 'shred'", queue[make], 0,
+        { shred = true })
+    end
+  end)
+
+  each("cancel refuses options that are none", function(M, model)
+    local h = M.start(function() end)
+    h:join()
+    refuses_each("^" .. model .. ":cancel: options: a table such as {hard=true} expected, got ",
+      { 1, "x", true }, h.cancel, h)
+    refused("^" .. model .. ":cancel: options: unknown option 'hrad' %(there are: hard%)",
+      h.cancel, h, { hrad = true })
+    refused("^" .. model .. ":cancel: hard: true or false expected, got a number", h.cancel, h,
+      { hard = 1 })
+  end)
+
+  it("shared.lock refuses what is not shared data", function()
+    refuses_each("^shared%.lock: x: a shared value, array or dict expected, got ", strangers,
+      shared.lock)
+    refused("^shared%.update: d: a shared dict expected, got table", shared.update, {}, "k", print)
+    refused("^shared%.update: fn: a function expected, got nil", shared.update, shared.dict(), "k")
+  end)
+
+  it("a guard refuses another self", function()
+    local guard = sync.lock():hold()
+    refuses_each("^guard:release: self: a guard expected, got ", strangers, guard.release)
+    guard:release()
+  end)
+
+  it("limits and scopes say it at the caller's line", function()
+    refused("^task%.timeout: fn: a function expected, got nil", task.timeout, 1)
+    refuses_each("^task%.timeout: s: a number of seconds >= 0 expected", bad_times, task.timeout)
+    refused("^task%.shield: fn: a function expected, got nil", task.shield)
+    refused("^task%.gather: errors: true or false expected, got number", task.gather, {},
+      { errors = 1 })
+    task.scope(function(s)
+      refused("^scope:start: fn: a function expected, got nil", s.start, s)
+      refused("^scope:start: self: a scope expected, got nil", s.start)
+      refused("^scope:add: h: a handle expected, got number", s.add, s, 1)
+    end)
+  end)
+end)

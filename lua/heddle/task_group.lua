@@ -177,7 +177,12 @@ function group.gather(...)
   local list = as_list and first or table.pack(...)
   local handles = distinct("task.gather", list)
   local n = list.n or #list
-  if as_list and check_options("task.gather", options, { "errors", errors = true }).errors then
+  options = as_list and check_options("task.gather", options, { "errors", errors = true }) or {}
+  local errors = options.errors
+  if errors ~= nil and type(errors) ~= "boolean" then
+    misuse(2, "bad-option", "task.gather: errors: true or false expected, got %s", type(errors))
+  end
+  if errors then
     wait_or_cancel(handles, wait_for_all)
     return collect(list, n)
   end

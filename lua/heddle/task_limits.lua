@@ -4,14 +4,14 @@ local deadline = require "heddle.native.deadline"
 local limits = {}
 
 
-local function misuse(code, text, ...)
-  error(text:format(...) .. " [" .. code .. "]", 3)
+local function misuse(level, code, text, ...)
+  error(text:format(...) .. " [" .. code .. "]", level + 1)
 end
 
 
 local function check_function(name, fn)
   if type(fn) ~= "function" then
-    misuse("bad-argument", "%s: fn: a function expected, got %s", name, type(fn))
+    misuse(3, "bad-argument", "%s: fn: a function expected, got %s", name, type(fn))
   end
 end
 
@@ -32,7 +32,7 @@ end
 ---@return any ... its results, or nil, "timeout"
 function limits.timeout(seconds, fn, ...)
   if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
-    misuse("bad-time", "task.timeout: s: a number of seconds >= 0 expected, got %s",
+    misuse(2, "bad-time", "task.timeout: s: a number of seconds >= 0 expected, got %s",
       tostring(seconds))
   end
   check_function("task.timeout", fn)

@@ -8,8 +8,8 @@ local scope = { __uncopyable = "scope" }
 scope.__index = scope
 
 
-local function misuse(code, text, ...)
-  error(text:format(...) .. " [" .. code .. "]", 3)
+local function misuse(level, code, text, ...)
+  error(text:format(...) .. " [" .. code .. "]", level + 1)
 end
 
 
@@ -54,10 +54,11 @@ end
 
 local function check_open(self, name)
   if getmetatable(self) ~= scope then
-    misuse("bad-self", "scope:%s: self: a scope expected, got %s (call it with a colon)", name,
+    misuse(3, "bad-self", "scope:%s: self: a scope expected, got %s (call it with a colon)", name,
       type(self))
   elseif self.ended then
-    misuse("scope-ended", "scope:%s: the scope has ended (start what belongs to it inside)", name)
+    misuse(3, "scope-ended", "scope:%s: the scope has ended (start what belongs to it inside)",
+      name)
   end
 end
 
@@ -73,7 +74,7 @@ function scope:start(options, fn, ...)
   local given = type(options) == "table" and type(fn) == "function"
   local run = given and fn or options
   if type(run) ~= "function" then
-    misuse("bad-argument", "scope:start: fn: a function expected, got %s", type(run))
+    misuse(2, "bad-argument", "scope:start: fn: a function expected, got %s", type(run))
   end
   if given then return enter(self, native.start(options, run_child, self, fn, ...)) end
   return enter(self, native.start(run_child, self, options, fn, ...))
@@ -94,7 +95,7 @@ end
 function scope:add(h)
   check_open(self, "add")
   if not group.is_handle(h) then
-    misuse("bad-argument", "scope:add: h: a handle expected, got %s", type(h))
+    misuse(2, "bad-argument", "scope:add: h: a handle expected, got %s", type(h))
   end
   h:join(0) -- one that was not started is misuse
   native.internal(native.start({ daemon = true }, watch, self, h))

@@ -64,6 +64,24 @@ bool handle_option_flag(lua_State *L, const char *function, const char *key) {
   return value;
 }
 
+// Reads {hard=} of the table at `arg`, which may be missing. `function`: "thread:cancel" and the
+// like.
+bool handle_wants_hard(lua_State *L, int arg, const char *function) {
+  static const char *const known[] = {"hard", NULL};
+  if (lua_isnoneornil(L, arg)) return false;
+  if (!lua_istable(L, arg))
+    loop_misuse(L, "bad-argument", "%s: options: a table such as {hard=true} expected, got %s",
+                function, loop_typename(L, arg));
+  handle_check_options(L, arg, function, known);
+  int type = lua_getfield(L, arg, "hard");
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    loop_misuse(L, "bad-option", "%s: hard: true or false expected, got %s", function,
+                loop_typename(L, -1));
+  bool hard = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return hard;
+}
+
 // Pushes the option `name` of the table at 1, or nil. Returns whether it is given.
 bool handle_option_name(lua_State *L, const char *function) {
   if (lua_isnil(L, 1)) {

@@ -3,6 +3,20 @@
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+// Pushes where the misuse is: the line that called, past the library's own in Lua.
+static void push_place(lua_State *L) {
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (strncmp(ar.source, "@heddle/", 8) == 0) continue;
+    if (ar.currentline <= 0) break;
+    lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+    return;
+  }
+  lua_pushliteral(L, "");
+}
 
 // Raises `position: text [code]`. The text names the function, the argument and what would be
 // right. Never returns.
@@ -12,7 +26,7 @@ int loop_misuse(lua_State *L, const char *code, const char *fmt, ...) {
   va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
   va_end(args);
-  luaL_where(L, 1);
+  push_place(L);
   lua_pushfstring(L, "%s [%s]", text, code);
   lua_concat(L, 2);
   return lua_error(L);

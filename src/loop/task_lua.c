@@ -231,15 +231,6 @@ static int m_traceback(lua_State *L) {
   return 1;
 }
 
-static bool wants_hard(lua_State *L, int arg) {
-  if (lua_isnoneornil(L, arg)) return false;
-  if (!lua_istable(L, arg))
-    loop_misuse(L, "bad-argument", "cancel: options: a table such as {hard=true} expected, got %s",
-                loop_typename(L, arg));
-  lua_getfield(L, arg, "hard");
-  return lua_toboolean(L, -1);
-}
-
 static void cancel_new(lua_State *L, struct task *task) {
   task_push_cancelled(L, "cancel", NULL);
   lua_setiuservalue(L, 1, 1);
@@ -248,7 +239,7 @@ static void cancel_new(lua_State *L, struct task *task) {
 
 static int m_cancel(lua_State *L) {
   struct task *task = task_check(L, 1, "cancel");
-  bool hard = wants_hard(L, 2);
+  bool hard = handle_wants_hard(L, 2, "task:cancel");
   if (task->state == TASK_NEW) {
     cancel_new(L, task);
     lua_pushboolean(L, 1);

@@ -46,10 +46,7 @@ static int m_newindex(lua_State *L) {
     *at = shared_read(L, 3, array->kind, "array", "element");
     return 0;
   }
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, 3, 0);
-  return 0;
+  return lua_tocfunction(L, lua_upvalueindex(1))(L); // any object's; it has no upvalues
 }
 
 // #array

@@ -1,5 +1,7 @@
 #include "sync/guard_lua.h"
 
+#include "loop/misuse_lua.h"
+
 #define GUARD_META "heddle.guard"
 
 struct guard_handle {
@@ -24,7 +26,11 @@ int guard_push(lua_State *L, struct sync_object *object, guard_give_back give_ba
 
 // guard:release(), and the end of its block: gives back, once.
 static int m_release(lua_State *L) {
-  struct guard_handle *guard = luaL_checkudata(L, 1, GUARD_META);
+  struct guard_handle *guard = luaL_testudata(L, 1, GUARD_META);
+  if (!guard)
+    return loop_misuse(L, "bad-self",
+                       "guard:release: self: a guard expected, got %s (call it with a colon)",
+                       loop_typename(L, 1));
   struct sync_object *object = guard->object;
   if (!object) return 0;
   guard->give_back(L, object);

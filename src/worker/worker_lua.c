@@ -1,6 +1,7 @@
 // heddle.native.worker: threads, isolates and processes as Lua sees them.
 #include "base/clock.h"
 #include "base/cores.h"
+#include "loop/handle_lua.h"
 #include "loop/misuse_lua.h"
 #include "worker/handles_lua.h"
 
@@ -126,11 +127,8 @@ static bool cancel_main(lua_State *L, const struct worker *w, bool hard) {
 // h:cancel([{hard=true}]) -> whether the request was taken
 static int m_cancel(lua_State *L) {
   struct worker *w = worker_self(L, "cancel");
-  if (!lua_isnoneornil(L, 2) && !lua_istable(L, 2))
-    return loop_misuse(L, "bad-argument",
-                       "%s:cancel: options: a table such as {hard=true} expected, got %s",
-                       worker_kind(w), loop_typename(L, 2));
-  bool hard = lua_istable(L, 2) && (lua_getfield(L, 2, "hard"), lua_toboolean(L, -1));
+  static const char *const names[] = {"", "thread:cancel", "isolate:cancel", "process:cancel"};
+  bool hard = handle_wants_hard(L, 2, names[w->model]);
   if (!w->ended && w->seat == 0 && w->process == 0) {
     worker_finish(w, OUTCOME_CANCELLED);
     lua_getiuservalue(L, 1, 1);
