@@ -1,0 +1,336 @@
+#include "host/editor.h"
+
+#include "host/screen.h"
+#include "worker/worker.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <histedit.h>
+#include <locale.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define LIBRARY "libedit.so.2"
+enum { HISTORY = 1000, DEFAULT_COLUMNS = 80, PATIENCE = 2 };
+
+// libedit's functions, valid once it is open.
+static struct {
+  __typeof__(el_init) *init;
+  __typeof__(el_set) *set;
+  __typeof__(el_gets) *gets;
+  __typeof__(el_line) *line;
+  __typeof__(el_insertstr) *insert;
+  __typeof__(el_resize) *resize;
+  __typeof__(history_init) *history_new;
+  __typeof__(history) *history;
+} edit;
+
+static EditLine *editor;
+static History *memory;
+static char prompt_text[64];
+static locale_t locale;
+
+// Between the editor's thread and the one that asks, under `lock`.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool asked, answered, abandoned;
+static enum editor_event event;
+static char *event_text, *answer, *answer_list;
+static int ready[2] = {-1, -1}; // a byte per event
+static int wake[2] = {-1, -1};  // a byte: the line is abandoned
+
+static bool find(void *library, const char *name, void *target) {
+  void *symbol = dlsym(library, name);
+  memcpy(target, &symbol, sizeof symbol);
+  return symbol != NULL;
+}
+
+static bool open_library(void) {
+  void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  return library && find(library, "el_init", &edit.init) && find(library, "el_set", &edit.set) &&
+         find(library, "el_gets", &edit.gets) && find(library, "el_line", &edit.line) &&
+         find(library, "el_insertstr", &edit.insert) &&
+         find(library, "el_resize", &edit.resize) &&
+         find(library, "history_init", &edit.history_new) &&
+         find(library, "history", &edit.history);
+}
+
+// the line on the screen -----------------------------------------------------------------------
+
+static int columns(void) {
+  struct winsize size;
+  if (ioctl(screen_terminal(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return DEFAULT_COLUMNS;
+  return size.ws_col;
+}
+
+// How many columns the first `size` bytes of UTF-8 take, counting one for each character.
+static int width(const char *text, size_t size) {
+  int n = 0;
+  for (size_t i = 0; i < size; i++)
+    n += ((unsigned char)text[i] & 0xc0) != 0x80;
+  return n;
+}
+
+static void erase_line(void) {
+  const LineInfo *line = edit.line(editor);
+  int before = width(prompt_text, strlen(prompt_text)) +
+               width(line->buffer, (size_t)(line->cursor - line->buffer));
+  int up = before / columns();
+  if (up > 0) dprintf(screen_terminal(), "\033[%dA", up);
+  dprintf(screen_terminal(), "\r\033[J");
+}
+
+static void draw_line(void) { edit.set(editor, EL_REFRESH); }
+
+static const struct screen_line shown_line = {erase_line, draw_line};
+
+// the editor's thread --------------------------------------------------------------------------
+
+static void post(enum editor_event what, char *text) {
+  pthread_mutex_lock(&lock);
+  event = what;
+  free(event_text);
+  event_text = text;
+  pthread_mutex_unlock(&lock);
+  while (write(ready[1], "", 1) < 0 && errno == EINTR) {
+  }
+}
+
+static bool key_is_there(void) {
+  struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
+  while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+  }
+  return !fds[1].revents;
+}
+
+static int read_character(wchar_t *c) {
+  mbstate_t state = {0};
+  char byte;
+  for (;;) {
+    ssize_t n = read(STDIN_FILENO, &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return (int)n;
+    size_t used = mbrtowc(c, &byte, 1, &state);
+    if (used == (size_t)-1) memset(&state, 0, sizeof state);
+    if (used == 0 || used == 1) return 1;
+  }
+}
+
+// Waits for a key; the others may draw and fork meanwhile.
+static int get_key(EditLine *el, wchar_t *c) {
+  (void)el;
+  gate_leave();
+  screen_unlock();
+  bool key = key_is_there();
+  screen_lock();
+  gate_enter();
+  return key ? read_character(c) : 0;
+}
+
+static char *line_before_cursor(void) {
+  const LineInfo *line = edit.line(editor);
+  return strndup(line->buffer, (size_t)(line->cursor - line->buffer));
+}
+
+static bool await_answer(void) {
+  struct timespec limit;
+  clock_gettime(CLOCK_REALTIME, &limit);
+  limit.tv_sec += PATIENCE;
+  pthread_mutex_lock(&lock);
+  while (!answered && pthread_cond_timedwait(&changed, &lock, &limit) == 0) {
+  }
+  bool got = answered;
+  pthread_mutex_unlock(&lock);
+  return got;
+}
+
+// Tab: asks what could stand here. The loop may be busy; then nothing does.
+static unsigned char complete(EditLine *el, int key) {
+  (void)key;
+  pthread_mutex_lock(&lock);
+  answered = false;
+  pthread_mutex_unlock(&lock);
+  post(EDITOR_COMPLETE, line_before_cursor());
+  screen_unlock();
+  bool got = await_answer();
+  screen_lock();
+  if (!got || (!*answer && !*answer_list)) return CC_ERROR;
+  if (*answer_list) {
+    erase_line();
+    dprintf(screen_terminal(), "%s\n", answer_list);
+    draw_line();
+  }
+  if (*answer && edit.insert(el, answer) < 0) return CC_ERROR;
+  return CC_REFRESH;
+}
+
+static char *prompt_of(EditLine *el) {
+  (void)el;
+  return prompt_text;
+}
+
+static void await_question(void) {
+  pthread_mutex_lock(&lock);
+  while (!asked)
+    pthread_cond_wait(&changed, &lock);
+  asked = false;
+  pthread_mutex_unlock(&lock);
+}
+
+static void edit_one_line(void) {
+  int size = 0;
+  screen_lock();
+  gate_enter();
+  edit.resize(editor);
+  screen_show_line(&shown_line);
+  const char *line = edit.gets(editor, &size);
+  screen_show_line(NULL);
+  char *copy = line && size > 0 ? strdup(line) : NULL;
+  gate_leave();
+  screen_unlock();
+  char byte;
+  bool gone = abandoned;
+  while (gone && read(wake[0], &byte, 1) > 0) {
+  }
+  post(gone ? EDITOR_ABANDONED : copy ? EDITOR_LINE : EDITOR_END, copy);
+}
+
+static void *edit_for_ever(void *unused) {
+  (void)unused;
+  uselocale(locale);
+  for (;;) {
+    await_question();
+    edit_one_line();
+  }
+  return NULL;
+}
+
+// for the loop's thread ------------------------------------------------------------------------
+
+static void set_up(void) {
+  edit.set(editor, EL_PROMPT, prompt_of);
+  edit.set(editor, EL_EDITOR, "emacs");
+  edit.set(editor, EL_HIST, edit.history, memory);
+  edit.set(editor, EL_GETCFN, get_key);
+  edit.set(editor, EL_ADDFN, "heddle-complete", "completes a name", complete);
+  edit.set(editor, EL_BIND, "^I", "heddle-complete", NULL);
+  edit.set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+  edit.set(editor, EL_BIND, "\033[A", "ed-prev-history", NULL);
+  edit.set(editor, EL_BIND, "\033[B", "ed-next-history", NULL);
+  edit.set(editor, EL_BIND, "\033[3~", "ed-delete-next-char", NULL);
+}
+
+static bool make_editor(void) {
+  HistEvent e;
+  FILE *in = fdopen(dup(STDIN_FILENO), "r"), *out = fdopen(dup(screen_terminal()), "w");
+  if (!in || !out || pipe2(ready, O_CLOEXEC) != 0 || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+    return false;
+  setvbuf(out, NULL, _IOFBF, BUFSIZ);
+  editor = edit.init("heddle", in, out, out);
+  memory = edit.history_new();
+  if (!editor || !memory) return false;
+  edit.history(memory, &e, H_SETSIZE, HISTORY);
+  edit.history(memory, &e, H_SETUNIQUE, 1);
+  set_up();
+  return true;
+}
+
+static bool start_thread(void) {
+  pthread_t thread;
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &old);
+  bool started = pthread_create(&thread, NULL, edit_for_ever, NULL) == 0;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  if (!started) return false;
+  pthread_setname_np(thread, "heddle-editor");
+  pthread_detach(thread);
+  return true;
+}
+
+// Opens the editor on standard input and the screen's terminal. Returns false and says why when it
+// can't be had.
+bool editor_open(const char **why) {
+  *why = "the line editor " LIBRARY " is not installed (package libedit2)";
+  if (!open_library()) return false;
+  locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  locale_t before = locale ? uselocale(locale) : (locale_t)0;
+  bool made = make_editor();
+  if (locale) uselocale(before);
+  *why = "the line editor does not start";
+  return made && start_thread();
+}
+
+// Readable when there is an event.
+int editor_fd(void) { return ready[0]; }
+
+// Begins to edit a new line behind `prompt`; its end is an event.
+void editor_ask(const char *prompt) {
+  screen_flush();
+  snprintf(prompt_text, sizeof prompt_text, "%s", prompt);
+  pthread_mutex_lock(&lock);
+  abandoned = false;
+  asked = true;
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
+// Takes the event that is there. `text`: the line, or for EDITOR_COMPLETE what stands before the
+// cursor; to be freed; may be NULL.
+enum editor_event editor_take(char **text) {
+  char byte;
+  while (read(ready[0], &byte, 1) < 0 && errno == EINTR) {
+  }
+  pthread_mutex_lock(&lock);
+  enum editor_event what = event;
+  *text = event_text;
+  event_text = NULL;
+  pthread_mutex_unlock(&lock);
+  return what;
+}
+
+// Answers an EDITOR_COMPLETE: what to insert at the cursor, and what to show above the line.
+void editor_answer(const char *insert, const char *list) {
+  pthread_mutex_lock(&lock);
+  free(answer);
+  free(answer_list);
+  answer = strdup(insert);
+  answer_list = strdup(list);
+  answered = answer && answer_list;
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
+// Gives the line that is being typed up; an EDITOR_ABANDONED follows.
+void editor_abandon(void) {
+  pthread_mutex_lock(&lock);
+  abandoned = true;
+  pthread_mutex_unlock(&lock);
+  if (write(wake[1], "", 1) < 0) return;
+}
+
+// Puts a line into the history. No line may be being edited.
+void editor_remember(const char *line) {
+  HistEvent e;
+  edit.history(memory, &e, H_ENTER, line);
+}
+
+// Reads a file of lines that editor_save_history wrote. Returns false when it can't.
+bool editor_load_history(const char *path) {
+  HistEvent e;
+  return edit.history(memory, &e, H_LOAD, path) >= 0;
+}
+
+// Writes the lines to a file. Returns false when it can't.
+bool editor_save_history(const char *path) {
+  HistEvent e;
+  return edit.history(memory, &e, H_SAVE, path) >= 0;
+}
