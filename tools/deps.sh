@@ -16,6 +16,7 @@ libcurl4-openssl-dev pkg-config --exists libcurl
 libmicrohttpd-dev pkg-config --exists libmicrohttpd
 libssl-dev pkg-config --exists libcrypto
 lua-argparse dpkg -s lua-argparse
+libedit-dev test -f /usr/include/histedit.h
 END
       ;;
     test)

@@ -50,8 +50,8 @@ local function close_all()
 end
 
 
--- After Ctrl-C: every task and worker is asked to stop, then made to.
-local function stop_all()
+-- Every task and worker is asked to stop, then made to.
+function boot.stop_all()
   loop.release()
   local live, tasks = worker.live(), task.others(true)
   for _, handle in ipairs(live) do handle:cancel() end
@@ -81,7 +81,7 @@ function boot.main(argv)
   local closed, why = true, nil
   if status ~= 130 then closed, why = pcall(close_all) end
   if not closed and interrupted(why) then status = 130 end
-  if status == 130 then stop_all() end
+  if status == 130 then boot.stop_all() end
   if ok then status = require("heddle.cli").finish(status) end
   worker.report_unread()
   return status

@@ -10,7 +10,8 @@ local cli = {}
 local USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
 local HELP = [[
-Usage: heddle [options] FILE.lua [args…]   run a script (- is stdin)
+Usage: heddle                              the REPL at a terminal, else the script on stdin
+       heddle [options] FILE.lua [args…]   run a script (- is stdin)
        heddle -e CODE                      run code
        heddle demo [MODEL] [options]       the demo's service, under one model or all four
        heddle compare MIX [options]        the same jobs under each model, and which is best
@@ -19,10 +20,9 @@ Usage: heddle [options] FILE.lua [args…]   run a script (- is stdin)
        heddle explain [CODE]               what the code in an error message means
        heddle COMMAND --help               more on one command
 
-Without FILE the script is read from stdin.
-
 Options:
    -e CODE        run CODE; may be given several times
+   -i             the REPL after the script
    -l MODULE      require MODULE first and name it so globally
    --seed=N       make every worker's random numbers follow from N
    --trace=FILE   record what runs and waits when, and write it as Chrome trace
@@ -213,6 +213,10 @@ end
 
 
 local function read_short(plan, argv, i)
+  if argv[i] == "-i" then
+    plan.interactive = true
+    return i
+  end
   local letter, attached = argv[i]:match "^%-([el])(.*)$"
   if not letter then usage.unknown("unknown option", argv[i], OPTION_NAMES, "--") end
   local list = letter == "e" and plan.codes or plan.requires
@@ -362,11 +366,12 @@ end
 --- Runs stdin when no script is named; a person at a terminal gets the help.
 local function run_stdin(argv, plan)
   set_arg(argv, 0)
-  if #plan.codes > 0 or #plan.requires > 0 then
+  if #plan.codes > 0 or #plan.requires > 0 or plan.interactive then
     record(plan.pictures)
-    return prepare(plan)
+    local status = prepare(plan)
+    return plan.interactive and require("heddle.repl").run() or status
   end
-  if from_terminal() then return show "help" end
+  if from_terminal() then return require("heddle.repl").run() end
   record(plan.pictures)
   return run_chunk(loadfile())
 end
@@ -380,7 +385,8 @@ local function dispatch(argv)
   if verbs[word] and not plan.file and #plan.codes == 0 then return run_verb(argv, plan, word) end
   if not plan.file then check_word(word) end
   record(plan.pictures)
-  return run_file(argv, plan.first, plan)
+  local status = run_file(argv, plan.first, plan)
+  return plan.interactive and require("heddle.repl").run() or status
 end
 
 

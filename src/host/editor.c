@@ -57,8 +57,7 @@ static bool open_library(void) {
   void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
   return library && find(library, "el_init", &edit.init) && find(library, "el_set", &edit.set) &&
          find(library, "el_gets", &edit.gets) && find(library, "el_line", &edit.line) &&
-         find(library, "el_insertstr", &edit.insert) &&
-         find(library, "el_resize", &edit.resize) &&
+         find(library, "el_insertstr", &edit.insert) && find(library, "el_resize", &edit.resize) &&
          find(library, "history_init", &edit.history_new) &&
          find(library, "history", &edit.history);
 }
@@ -185,21 +184,31 @@ static void await_question(void) {
   pthread_mutex_unlock(&lock);
 }
 
+// Takes the bytes that said so, too.
+static bool was_abandoned(void) {
+  char byte;
+  pthread_mutex_lock(&lock);
+  bool gone = abandoned;
+  pthread_mutex_unlock(&lock);
+  while (gone && read(wake[0], &byte, 1) > 0) {
+  }
+  return gone;
+}
+
 static void edit_one_line(void) {
   int size = 0;
   screen_lock();
   gate_enter();
   edit.resize(editor);
+  edit.set(editor, EL_PREP_TERM, 1); // else what is typed ahead is shown twice
   screen_show_line(&shown_line);
   const char *line = edit.gets(editor, &size);
   screen_show_line(NULL);
   char *copy = line && size > 0 ? strdup(line) : NULL;
   gate_leave();
   screen_unlock();
-  char byte;
-  bool gone = abandoned;
-  while (gone && read(wake[0], &byte, 1) > 0) {
-  }
+  bool gone = was_abandoned();
+  if (gone || !copy) dprintf(screen_terminal(), gone ? "^C\n" : "\n");
   post(gone ? EDITOR_ABANDONED : copy ? EDITOR_LINE : EDITOR_END, copy);
 }
 

@@ -24,6 +24,7 @@ int luaopen_heddle_native_net(lua_State *L);
 int luaopen_heddle_native_pipe(lua_State *L);
 int luaopen_heddle_native_jobs(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
+int luaopen_heddle_native_repl(lua_State *L);
 int luaopen_heddle_native_rng(lua_State *L);
 int luaopen_heddle_native_shared(lua_State *L);
 int luaopen_heddle_native_sync(lua_State *L);
@@ -47,6 +48,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.pipe", luaopen_heddle_native_pipe},
     {"heddle.native.jobs", luaopen_heddle_native_jobs},
     {"heddle.native.queue", luaopen_heddle_native_queue},
+    {"heddle.native.repl", luaopen_heddle_native_repl},
     {"heddle.native.rng", luaopen_heddle_native_rng},
     {"heddle.native.shared", luaopen_heddle_native_shared},
     {"heddle.native.sync", luaopen_heddle_native_sync},

@@ -1,6 +1,6 @@
-// The terminal under a prompt: while it is open, what any part of the program writes to its standard
-// output or error goes through a pipe, and a thread draws it above the line that is being typed.
-// Stands on: system headers.
+// The terminal under a prompt: while it is open, what any part of the program writes to its
+// standard output or error goes through a pipe, and a thread draws it above the line that is being
+// typed. Stands on: system headers.
 #ifndef HEDDLE_HOST_SCREEN_H
 #define HEDDLE_HOST_SCREEN_H
 

@@ -18,6 +18,7 @@
 enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
 
 static volatile sig_atomic_t interrupts, interrupts_seen, quits;
+static bool interactive;
 static const int64_t PATIENCE = 1000000000;
 static const int64_t SAME_INTERRUPT = 250000000;
 
@@ -41,9 +42,9 @@ void worker_kill_all(void) {
 static void on_interrupt(int signal) {
   static volatile int64_t first;
   (void)signal;
-  if (interrupts > 0 && clock_now() - first < SAME_INTERRUPT) return;
+  if (!interactive && interrupts > 0 && clock_now() - first < SAME_INTERRUPT) return;
   first = clock_now();
-  if (interrupts++ >= 1) {
+  if (interrupts++ >= 1 && !interactive) {
     worker_kill_all();
     _exit(STATUS_INTERRUPTED);
   }
@@ -114,6 +115,10 @@ static void attend(struct loop *loop, uint32_t why) {
   if (!gil_running) print_if_asked(loop->base);
   for (uint32_t n = atomic_exchange(&arena->main_cancels, 0); n > 0 && loop->main_task; n--)
     task_cancel(loop->main_task, REASON_CANCEL, false);
+  if (arena->deadlock && interactive) {
+    arena->deadlock = 0;
+    task_cancel(loop->main_task, REASON_CANCEL, false);
+  }
   if (arena->deadlock) {
     draw_what_led_here(loop->base);
     fflush(NULL);
@@ -139,11 +144,19 @@ static void look(lua_State *L) {
   if (later) program_ask(loop->seat, later);
   if (root) print_if_asked(L);
   if (!task) return;
-  if (interrupted && task != loop->main_task) {
+  bool mine = task == loop->main_task || !interactive;
+  if (interrupted && mine && task != loop->main_task) {
     task_cancel(task, REASON_INTERRUPTED, false);
   }
   bool stop = task->hard && task->budget == 0; // not while its clean-up runs
-  if (stop || (interrupted && task->cancels && !task->shields)) task_raise_pending(L, task);
+  if (stop || (interrupted && mine && task->cancels && !task->shields)) task_raise_pending(L, task);
+}
+
+// From now on Ctrl-C and a deadlock stop this task of the root's main loop alone; the program goes
+// on. For a REPL.
+void worker_set_foreground(struct task *task) {
+  interactive = true;
+  loop_self->main_task = task;
 }
 
 // What every process of the program does first.

@@ -53,6 +53,7 @@ void worker_set_opener(void (*open)(lua_State *L));
 struct loop *worker_open_interpreter(size_t memory_cap);
 void worker_end_root(struct loop *loop);
 void worker_kill_all(void);
+void worker_set_foreground(struct task *task);
 bool worker_is_start(int argc, char **argv, int *status);
 
 // worker.c: the object

@@ -1,0 +1,319 @@
+--- The REPL: each entry is a task on the live loop, so that it may block while background tasks go
+-- on. At a terminal with line editing, history and completion; from a pipe without a prompt.
+-- Stands on: heddle.native.repl, heddle.repl_entry, heddle.repl_error, heddle.repl_complete,
+-- heddle.repl_tools, heddle.pretty.
+
+local entry = require "heddle.repl_entry"
+local native = require "heddle.native.repl"
+local pretty = require "heddle.pretty"
+local repl_error = require "heddle.repl_error"
+local task = require "heddle.task"
+local tools = require "heddle.repl_tools"
+
+local repl = {}
+
+local PROMPT, MORE = "> ", ">> "
+local HELP = [[
+Type Lua; values are printed without `return`. Calls that wait let background tasks go on.
+  help(x)  what x is          src(f)   its source          time(f)  how long it takes
+  ps()     what lives         tree()   the same as a tree  locks()  who holds what
+  gil()    the GIL's figures  kill(id) stops one           trace.on() trace.save(path)
+  .load FILE   runs a file here          .save FILE   writes what was entered to a file
+  .editor      a longer entry in $EDITOR .help .exit
+heddle's modules are at hand: task, thread, isolate, process, sync, queue, pool …
+Tab completes, Ctrl-R searches the history, Ctrl-C stops the entry, Ctrl-D leaves.]]
+
+local state -- of the session: interactive, main task's handle, entered sources, failed
+
+
+local function complain(text) io.stderr:write(text, "\n") end
+
+
+local function is_cancel(err) return type(err) == "table" and err.code == "cancelled" end
+
+
+local function is_interrupt(err) return is_cancel(err) and err.reason == "interrupted" end
+
+
+-- Entries ----------------------------------------------------------------------------------------
+
+local function print_values(values)
+  if values.n == 0 then return end
+  local texts = {}
+  for i = 1, values.n do texts[i] = pretty.text(values[i]) end
+  print(table.concat(texts, "\t"))
+  _G._ = values[1]
+end
+
+
+local function report(handle, err)
+  state.failed = true
+  if is_cancel(err) then
+    return complain(is_interrupt(err) and "\ninterrupted" or "the entry was cancelled")
+  end
+  local text = tostring(err)
+  local trace = handle:traceback()
+  if trace and not text:find("\nstack traceback:", 1, true) then text = text .. "\n" .. trace end
+  complain(repl_error.with_sources(text))
+end
+
+
+--- Waits for the entry's task; Ctrl-C and a deadlock stop that one.
+local function await(handle)
+  if state.interactive then native.foreground(handle) end
+  local results = table.pack(pcall(handle.result, handle))
+  if state.interactive then native.foreground(state.main) end
+  if handle:alive() then handle:cancel() end -- Ctrl-C came a moment before it was in front
+  return results
+end
+
+
+--- Runs a function as an entry; returns whether it succeeded.
+local function run(fn)
+  local handle = task.start({ name = "Entry-" .. #state.entered + 1 }, fn)
+  local results = await(handle)
+  if not results[1] then
+    report(handle, results[2])
+    return false
+  end
+  print_values { n = results.n - 1, table.unpack(results, 2, results.n) }
+  return true
+end
+
+
+local function run_source(source, label)
+  local fn, why = entry.compile(source, label)
+  if not fn then
+    state.failed = true
+    complain(why)
+    return false
+  end
+  return run(fn)
+end
+
+
+-- Commands ---------------------------------------------------------------------------------------
+
+local commands = {}
+
+
+commands["help"] = function() print(HELP) end
+
+
+commands["exit"] = function() state.leaving = true end
+
+
+commands["load"] = function(path)
+  local file, why = io.open(path, "r")
+  if not file then return complain(why) end
+  local source = file:read("a"):gsub("^#[^\n]*", "")
+  file:close()
+  if run_source(source, path) then state.entered[#state.entered + 1] = source end
+end
+
+
+commands["save"] = function(path)
+  local file, why = io.open(path, "w")
+  if not file then return complain(why) end
+  local fine, problem = file:write(table.concat(state.entered, "\n"), "\n")
+  if fine then fine, problem = file:close() end
+  if not fine then complain(problem) end
+end
+
+
+local function edited(path)
+  local editor = os.getenv "VISUAL" or os.getenv "EDITOR" or "vi"
+  native.pause(true)
+  local fine = os.execute(editor .. " '" .. path .. "'")
+  native.pause(false)
+  return fine
+end
+
+
+commands["editor"] = function()
+  if not state.interactive then return complain ".editor needs a terminal" end
+  local stem = os.tmpname()
+  local path = stem .. ".lua"
+  local fine = edited(path)
+  local file = io.open(path, "r")
+  local source = file and file:read "a" or ""
+  if file then file:close() end
+  os.remove(path)
+  os.remove(stem)
+  if not fine then return complain "the editor failed: nothing was run" end
+  if source:find "%S" and run_source(source) then state.entered[#state.entered + 1] = source end
+end
+
+local WITH_PATH = { load = true, save = true }
+
+
+--- Runs the line as a command; false if it is none.
+local function command(line)
+  local name, rest = line:match "^%s*%.(%a+)%s*(.-)%s*$"
+  if not name then return false end
+  if not commands[name] then
+    complain(("unknown command .%s: the commands are .load .save .editor .help .exit"):format(name))
+  elseif WITH_PATH[name] and rest == "" then
+    complain(("usage: .%s FILE"):format(name))
+  else
+    commands[name](rest)
+  end
+  return true
+end
+
+
+-- Lines ------------------------------------------------------------------------------------------
+
+--- Deals with a line; returns what is still unfinished.
+local function take(unfinished, line)
+  if not unfinished and (not line:find "%S" or command(line)) then return nil end
+  local source = unfinished and unfinished .. "\n" .. line or line
+  local fn, why = entry.compile(source)
+  if why == "unfinished" then return source end
+  if not fn then
+    state.failed = true
+    complain(why)
+  elseif run(fn) then
+    state.entered[#state.entered + 1] = source
+  end
+  return nil
+end
+
+
+--- Waits until the line is finished; nil at Ctrl-D.
+local function finished_line()
+  while true do
+    local what, text = native.wait()
+    if what == "line" then return (text:gsub("\n$", "")) end
+    if what ~= "complete" then return nil end
+    local insert, list = require("heddle.repl_complete").answer(text, _G, tools.names())
+    native.answer(insert, list)
+  end
+end
+
+
+--- A line from the terminal; nil at Ctrl-D. Ctrl-C raises.
+local function typed(prompt)
+  native.ask(prompt)
+  local ok, line = pcall(finished_line)
+  if ok then return line end
+  state.abandoned = native.give_up()
+  error(line, 0)
+end
+
+
+local function live_workers()
+  local n = 0
+  for _, model in ipairs { "thread", "isolate", "process" } do
+    for _, handle in ipairs(require("heddle." .. model).list()) do
+      if handle.name ~= "main" then n = n + 1 end
+    end
+  end
+  return n + #require("heddle.native.task").others()
+end
+
+
+local function may_leave()
+  local n = live_workers()
+  if n == 0 then return true end
+  local answer = typed(("%d still running: stop and leave? [y/N] "):format(n))
+  return answer == nil or answer:lower():find "^%s*y" ~= nil
+end
+
+
+--- One turn at the terminal; returns what is still unfinished.
+local function turn(unfinished)
+  local line = typed(unfinished and MORE or PROMPT)
+  if not line then
+    state.leaving = may_leave()
+    return nil
+  end
+  if line:find "%S" then native.remember(line) end
+  return take(unfinished, line)
+end
+
+
+local function converse()
+  local unfinished
+  while not state.leaving do
+    local ok, result = pcall(turn, unfinished)
+    if not ok and not is_cancel(result) then error(result, 0) end
+    if not ok and not state.abandoned then complain "\ninterrupted" end
+    state.abandoned = false
+    unfinished = ok and result or nil
+  end
+  require("heddle.boot").stop_all()
+end
+
+
+--- From a pipe: no prompt, no colour.
+local function read_pipe()
+  local input, unfinished = require "heddle.input", nil
+  while not state.leaving do
+    local line = input()
+    if not line then break end
+    unfinished = take(unfinished, line)
+  end
+  if unfinished then
+    state.failed = true
+    complain(select(2, load(unfinished, "=stdin")))
+  end
+  return state.failed and 1 or 0
+end
+
+
+-- Files ------------------------------------------------------------------------------------------
+
+local function home(variable, default)
+  local folder = os.getenv(variable)
+  if folder and folder:sub(1, 1) == "/" then return folder end
+  return (os.getenv "HOME" or "") .. default
+end
+
+
+local function history_path()
+  return home("XDG_STATE_HOME", "/.local/state") .. "/heddle/history"
+end
+
+
+local function run_rc()
+  local path = home("XDG_CONFIG_HOME", "/.config") .. "/heddle/rc.lua"
+  local file = io.open(path, "r")
+  if not file then return end
+  local source = file:read "a"
+  file:close()
+  run_source(source, path)
+end
+
+
+local function at_terminal()
+  local opened, why = native.open(history_path())
+  if not opened then
+    complain("heddle: " .. why)
+    state.interactive = false
+    return read_pipe()
+  end
+  native.foreground(state.main)
+  run_rc()
+  print(("heddle %s on %s, %d cores. .help says more; Ctrl-D leaves."):format(
+    require("heddle")._VERSION or "0.1.0", _VERSION, (require("heddle").cores())))
+  converse()
+  local saved, problem = native.save(history_path())
+  native.close()
+  if not saved then complain("heddle: the history was not saved: " .. problem) end
+  return 0
+end
+
+
+---Runs the REPL on standard input until it ends.
+---@return integer status  of the program: 0, or 1 after an error in piped input
+function repl.run()
+  local host = require "heddle.native.host"
+  local interactive = host.isatty(0) and host.isatty(1)
+  state = { main = task.current(), entered = {}, interactive = interactive }
+  tools.install(_G)
+  return state.interactive and at_terminal() or read_pipe()
+end
+
+
+return repl

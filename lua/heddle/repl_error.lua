@@ -1,0 +1,57 @@
+--- Errors with the source lines of each frame, for the REPL.
+-- Stands on: heddle.repl_entry.
+
+local entry = require "heddle.repl_entry"
+
+local repl_error = {}
+
+local AROUND = 1 -- lines shown before and after the one a frame stands at
+
+
+local function lines_of(path)
+  local lines = entry.lines(path)
+  if lines then return lines end
+  local file = io.open(path, "r")
+  if not file then return nil end
+  lines = {}
+  for line in file:lines() do lines[#lines + 1] = line end
+  file:close()
+  return lines
+end
+
+
+local function is_library(path)
+  return path:find "^heddle/" or path:find "^%[C%]" or path == "?"
+end
+
+
+--- The lines around a place, the one it is at marked.
+local function excerpt(path, line)
+  local lines = not is_library(path) and lines_of(path)
+  if not lines or not lines[line] then return nil end
+  local shown = {}
+  for n = math.max(1, line - AROUND), math.min(#lines, line + AROUND) do
+    shown[#shown + 1] = ("      %s %4d | %s"):format(n == line and ">" or " ", n, lines[n])
+  end
+  return table.concat(shown, "\n")
+end
+
+
+---A traceback with the source lines of its frames; frames of heddle's own library are left out.
+---@param text string
+---@return string
+function repl_error.with_sources(text)
+  local out, traced = {}, false
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    traced = traced or line:find "^stack traceback:" ~= nil
+    local path, number = line:match "^%s+(.-):(%d+): in "
+    local library = traced and (line:find "^%s+%[C%]: in " or path and is_library(path)
+      or line:find "^%s+%(%.%.%.tail calls%.%.%.%)" or line:find "started at heddle/")
+    if not library then out[#out + 1] = line end
+    if path then out[#out + 1] = excerpt(path, tonumber(number)) end
+  end
+  return table.concat(out, "\n")
+end
+
+
+return repl_error

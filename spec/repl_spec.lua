@@ -1,0 +1,259 @@
+local helper = require "spec.helper"
+local entry = require "heddle.repl_entry"
+local complete = require "heddle.repl_complete"
+local pretty = require "heddle.pretty"
+
+-- Types the steps of spec/terminal.py into the REPL and returns what the screen showed.
+local function at_terminal(steps, options)
+  local words = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24",
+    tostring(options and options.columns or 80), helper.absolute_executable() }
+  for _, word in ipairs(options and options.words or {}) do words[#words + 1] = word end
+  local home = os.tmpname()
+  os.remove(home)
+  assert(os.execute("mkdir " .. home))
+  if options and options.rc then
+    assert(os.execute(("mkdir -p %s/.config/heddle"):format(home)))
+    helper.spit(home .. "/.config/heddle/rc.lua", options.rc)
+  end
+  local result = helper.command(words, {
+    stdin = table.concat(steps, "\n") .. "\n", limit = 25,
+    env = { HOME = home, XDG_STATE_HOME = home .. "/state", XDG_CONFIG_HOME = home .. "/.config",
+      EDITOR = options and options.editor },
+  })
+  result.history = helper.slurp(home .. "/state/heddle/history")
+  assert(os.execute("rm -r " .. home))
+  assert(result.code ~= 124, result.out)
+  return result
+end
+
+local function shows(result, text)
+  assert(result.out:find(text, 1, true), ("%q is not on the screen:\n%s"):format(text, result.out))
+end
+
+describe("the REPL at a terminal", function()
+  it("prints values without return, and keeps locals", function()
+    local r = at_terminal { "await >", "type 1 + 1\\n", "await 2\\n>", "type local x = 41\\n",
+      "type function f() return x end\\n", "type x = x + 1\\n", "type f()\\n", "await 42\\n>",
+      "type _ + 1\\n", "await 43\\n>", "type \\x04", "end" }
+    assert.equal(0, r.code)
+    shows(r, "Ctrl-D leaves")
+  end)
+
+  it("asks for more lines until a chunk is finished", function()
+    local r = at_terminal { "await >", "type for i = 1, 2 do\\n", "await >>",
+      "type print('line ' .. i) end\\n", "await line 2\\n>", "type \\x04", "end" }
+    shows(r, ">> print")
+  end)
+
+  it("lets background tasks go on while a line is typed, and draws them above it", function()
+    local r = at_terminal({ "await >",
+      "type t = task.start(function() for i = 1, 3 do sleep(0.1) print('back', i) end end)\\n",
+      "await end)\\n>", "type half", "await back    3", "type \\x15print('typed ' .. 1)\\n",
+      "await typed 1\\n>", "type \\x04", "end" }, { columns = 120 })
+    shows(r, "back    1\nback    2\nback    3\n")
+  end)
+
+  it("draws what isolates and processes print above the line, too", function()
+    local r = at_terminal { "await >",
+      "type p = process.start(function() print 'from a process' end)\\n",
+      "await \\nfrom a process",
+      "type i = isolate.start(function() print 'from an isolate' end)\\n",
+      "await \\nfrom an isolate", "type p:join(), i:join()\\n", "await true    true\\n>",
+      "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("stops the entry alone at Ctrl-C, be it computing, waiting or half typed", function()
+    local r = at_terminal({ "await >", "type ticks = 0\\n", "await = 0\\n>",
+      "type back = task.start(function() while true do sleep(0.01) ticks = ticks + 1 end end)\\n",
+      "await end)\\n>", "type while true do end -- busy\\n", "await -- busy\\n", "type \\x03",
+      "await interrupted\\n>", "type sleep(100) -- asleep\\n", "await -- asleep\\n", "type \\x03",
+      "await asleep\\n^C\\ninterrupted\\n>", "type half typed", "await half typed", "type \\x03",
+      "await typed^C\\n>", "type sleep(0.1) print(back:status(), ticks > 0)\\n", "await true\\n>",
+      "type back:cancel()\\n", "await cancel()\\ntrue\\n>", "type \\x04", "end" },
+      { columns = 120 })
+    assert.equal(0, r.code)
+    shows(r, "blocked ")
+  end)
+
+  it("reports a deadlock of the entry and goes on", function()
+    local r = at_terminal { "await >", "type queue.new():get()\\n", "await cancelled\\n>",
+      "type 'still ' .. 'here'\\n", "await still here\"\\n>", "type \\x04", "end" }
+    shows(r, "deadlock")
+    assert.equal(0, r.code)
+  end)
+
+  it("completes globals, fields, methods and module names", function()
+    local r = at_terminal { "await >", "type que\\t", "await queue", "type .n\\t",
+      "await queue.new", "type (5)\\n", "await waiting)\\n>", "type q = _\\n",
+      "await = _\\n>", "type q:maxs\\t",
+      "await q:maxsize", "type ()\\n", "await 5\\n>", "type require 'heddle.iso\\t",
+      "await heddle.isolate", "type \\x03", "await ^C\\n>", "type string.re\\t\\t",
+      "await rep  reverse", "type \\x03", "await string.re^C\\n>",
+      "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("searches and keeps its history", function()
+    local r = at_terminal { "await >", "type 'alpha ' .. 1\\n", "await alpha 1", "type 'beta'\\n",
+      "await beta\"\\n>", "type \\x12alp", "await bck:alp", "type \\n",
+      "await 'beta'\\n\"beta\"\\n> 'alpha ' .. 1", "type 'gamma'\\n", "await gamma\"\\n>",
+      "type \\x04", "end" }
+    assert.truthy(r.history:find("beta", 1, true))
+  end)
+
+  it("asks before it leaves running workers behind", function()
+    local r = at_terminal { "await >", "type t = thread.start(function() sleep(100) end)\\n",
+      "await end)\\n>", "type \\x04", "await [y/N]", "type n\\n", "await N] n\\n>",
+      "type 'stays'\\n", "await stays\"\\n>", "type \\x04",
+      "await leave? [y/N]", "type y\\n", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("runs the rc file first", function()
+    local r = at_terminal({ "await >", "type mine\\n", "await 17\\n>", "type \\x04", "end" },
+      { rc = "mine = 17" })
+    assert.equal(0, r.code)
+  end)
+
+  it("runs a longer entry from an editor", function()
+    local editor = os.tmpname()
+    helper.spit(editor, "#!/bin/sh\necho 'edited = 1\nprint(\"edited \" .. edited)' >$1\n")
+    assert(os.execute("chmod +x " .. editor))
+    local r = at_terminal({ "await >", "type .editor\\n", "await edited 1\\n>", "type \\x04",
+      "end" }, { editor = editor })
+    os.remove(editor)
+    assert.equal(0, r.code)
+  end)
+
+  it("goes on after a script with -i", function()
+    local path = os.tmpname()
+    helper.spit(path, "value = 5 print 'ran'")
+    local r = at_terminal({ "await ran", "await >", "type value + 1\\n", "await 6\\n>",
+      "type \\x04", "end" }, { words = { "-i", path } })
+    os.remove(path)
+    assert.equal(0, r.code)
+  end)
+end)
+
+describe("the REPL from a pipe", function()
+  local function piped(text)
+    return helper.heddle({ "-i" }, { stdin = text })
+  end
+
+  it("has no prompt and no colour", function()
+    local r = piped "1 + 1\nfor i = 1, 2 do\nprint(i)\nend\n{ 1, a = { 2 } }\n"
+    assert.equal("2\n1\n2\n{ 1, a = { 2 } }\n", r.out)
+    assert.equal("", r.err)
+    assert.equal(0, r.code)
+  end)
+
+  it("shows the source lines of an error, goes on, and ends with status 1", function()
+    local r = piped "local function f()\n  error 'boom'\nend\nf()\n'next'\n"
+    assert.equal('"next"\n', r.out)
+    assert.truthy(r.err:find("[1]:2: boom", 1, true))
+    assert.truthy(r.err:find(">    2 |   error 'boom'", 1, true))
+    assert.equal(1, r.code)
+  end)
+
+  it("joins the traceback of a worker", function()
+    local r = piped "h = isolate.start(function() error 'inside' end)\nh:result()\n"
+    assert.truthy(r.err:find("inside", 1, true))
+    assert.truthy(r.err:find("in isolate Isolate-1", 1, true))
+    assert.equal(1, r.code)
+  end)
+
+  it("says what a chunk that never ends lacks", function()
+    local r = piped "for i = 1, 2 do\n"
+    assert.truthy(r.err:find("'end' expected", 1, true))
+    assert.equal(1, r.code)
+  end)
+
+  it("knows its commands, and says so of others", function()
+    local path = os.tmpname()
+    helper.spit(path, "loaded = 3")
+    local saved = os.tmpname()
+    local typed = ".load %s\nloaded\n.save %s\n.bogus\n.load\n.exit\n'never'\n"
+    local r = piped(typed:format(path, saved))
+    assert.equal("3\n", r.out)
+    assert.truthy(r.err:find("unknown command .bogus", 1, true))
+    assert.truthy(r.err:find("usage: .load FILE", 1, true))
+    assert.truthy(helper.slurp(saved):find("loaded = 3", 1, true))
+    os.remove(path)
+    os.remove(saved)
+  end)
+
+  it("has src and time", function()
+    local r = piped "function twice(x)\n  return 2 * x\nend\nsrc(twice)\ntime(twice, 4)\n"
+    assert.truthy(r.out:find("  return 2 * x", 1, true))
+    assert.truthy(r.out:find("s of CPU\n8\n", 1, true))
+  end)
+end)
+
+describe("repl_entry", function()
+  it("shares a variable between an old function and a new entry", function()
+    entry.compile "local shared_one = 1; function shared_get() return shared_one end"()
+    entry.compile "shared_one = 7"()
+    assert.equal(7, entry.compile "shared_get()"())
+    assert.equal(7, (entry.value "shared_one"))
+    rawset(_G, "shared_get", nil)
+  end)
+
+  it("does not take a nested local for one of the top", function()
+    entry.compile "local function outer_one() local nested_one = 3 return nested_one end"()
+    assert.is_nil(entry.compile "nested_one"())
+    assert.equal(3, entry.compile "outer_one()"())
+  end)
+
+  it("tells an unfinished chunk from a wrong one", function()
+    local _, why = entry.compile "f("
+    assert.equal("unfinished", why)
+    _, why = entry.compile "x = )"
+    assert.truthy(why:find "unexpected symbol")
+    _, why = entry.compile "text = [[a"
+    assert.equal("unfinished", why)
+  end)
+
+  it("keeps more locals than a function may have", function()
+    for i = 1, 210 do entry.compile(("local many_%d = %d"):format(i, i))() end
+    assert.equal(210, entry.compile "many_210"())
+    assert.equal(150, #entry.locals())
+  end)
+end)
+
+describe("repl_complete", function()
+  it("finds fields behind metatables and leaves hidden names out", function()
+    local object = setmetatable({ width = 1 }, { __index = { wide = 2, __wrong = 3 } })
+    local list, prefix = complete.find("x = object.w", { object = object }, {})
+    assert.same({ "wide", "width" }, list)
+    assert.equal("w", prefix)
+  end)
+
+  it("raises nothing where a field does", function()
+    local object = setmetatable({}, { __index = function() error "no" end })
+    assert.same({}, (complete.find("object.a.b", { object = object }, {})))
+  end)
+end)
+
+describe("pretty", function()
+  it("limits depth, items, bytes and cycles", function()
+    local t = { 1 }
+    t.self = t
+    assert.equal("{ 1, self = <cycle to the top> }", pretty.text(t))
+    assert.equal("{ { {…} } }", pretty.text({ { { 1 } } }, { depth = 2 }))
+    assert.equal("{ 1, 2, … 3 more }", pretty.text({ 1, 2, 3, 4, 5 }, { items = 2 }))
+    assert.equal('"aaa"… (9 bytes)', pretty.text(("a"):rep(9), { bytes = 3 }))
+  end)
+
+  it("writes keys as Lua would, in order, and lays wide tables out", function()
+    assert.equal('{ [-1] = 0, [1.5] = 1, a = 3, ["end"] = 2, [true] = 4 }',
+      pretty.text { [-1] = 0, [1.5] = 1, ["end"] = 2, a = 3, [true] = 4 })
+    assert.equal("{\n  1,\n  b = {\n    2\n  }\n}", pretty.text({ 1, b = { 2 } }, { width = 3 }))
+  end)
+
+  it("asks no metatable for fields", function()
+    assert.equal("{}", pretty.text(setmetatable({}, { __index = error, __pairs = error })))
+    local shown = setmetatable({}, { __tostring = function() return "shown" end })
+    assert.equal("shown", pretty.text(shown))
+  end)
+end)
