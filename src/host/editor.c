@@ -184,14 +184,10 @@ static void await_question(void) {
   pthread_mutex_unlock(&lock);
 }
 
-// Takes the bytes that said so, too.
 static bool was_abandoned(void) {
-  char byte;
   pthread_mutex_lock(&lock);
   bool gone = abandoned;
   pthread_mutex_unlock(&lock);
-  while (gone && read(wake[0], &byte, 1) > 0) {
-  }
   return gone;
 }
 
@@ -285,6 +281,9 @@ int editor_fd(void) { return ready[0]; }
 void editor_ask(const char *prompt) {
   screen_flush();
   snprintf(prompt_text, sizeof prompt_text, "%s", prompt);
+  char byte;
+  while (read(wake[0], &byte, 1) > 0) { // of a line that had ended already
+  }
   pthread_mutex_lock(&lock);
   abandoned = false;
   asked = true;
