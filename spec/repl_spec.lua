@@ -69,8 +69,9 @@ describe("the REPL at a terminal", function()
       "await end)\\n>", "type while true do end -- busy\\n", "await -- busy\\n", "type \\x03",
       "await interrupted\\n>", "type sleep(100) -- asleep\\n", "await -- asleep\\n", "type \\x03",
       "type 'awake'\\n", "await \\n\"awake\"\\n>", "type half typed", "await half typed",
-      "type \\x03", "await typed^C\\n>", "type sleep(0.1) print(back:status(), ticks > 0)\\n", "await true\\n>",
-      "type back:cancel()\\n", "await cancel()\\ntrue\\n>", "type \\x04", "end" },
+      "type \\x03", "await typed^C\\n>",
+      "type sleep(0.1) print(back:status(), ticks > 0)\\n", "await true\\n>",
+      "type back:cancel() back:join()\\n", "await join()\\n>", "type \\x04", "end" },
       { columns = 120 })
     assert.equal(0, r.code)
   end)
