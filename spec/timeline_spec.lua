@@ -2,7 +2,7 @@
 
 local helper = require "spec.helper"
 local trace_chart = require "heddle.trace_chart"
-local timeline = require "heddle.timeline"
+local timeline_lanes = require "heddle.timeline_lanes"
 
 local MS = 1000000
 
@@ -80,16 +80,41 @@ describe("the chart of lanes", function()
     assert(text:find(("ü"):rep(23) .. "… █", 1, true), text)
   end)
 
-  it("leaves out the engine's tasks and those over at once", function()
+  -- A lane as it comes out: its states and when each ends, in milliseconds.
+  local function states(l)
+    local out = {}
+    for i = 1, l.n do
+      out[2 * i - 1], out[2 * i] = l.state[i], l.till[i] // MS
+    end
+    return out
+  end
+
+  it("draws short tasks and the library's own in the lane of their thread", function()
     local t = sample()
-    t.lanes[3] = lane("Task-9", t.lanes[1].thread, 0, { 1, 1 })
-    t.lanes[3].main = false
-    t.lanes[4] = lane("closer", t.lanes[1].thread, 0, { 1, 50 })
-    t.lanes[4].internal = true
-    local shown, left_out = timeline.shown(t)
+    local thread = t.lanes[1].thread
+    t.lanes[1] = lane("first", thread, 0, { 1, 20, 5, 100 })
+    t.lanes[3] = lane("Task-9", thread, 29, { 1, 30 })
+    t.lanes[4] = lane("do_job", thread, 40, { 2, 50, 1, 60, 5, 70 })
+    t.lanes[3].main, t.lanes[4].main, t.lanes[4].internal = false, false, true
+    local shown, hidden = timeline_lanes.shown(t)
     assert.equal(2, #shown)
-    assert.equal(2, left_out)
-    assert(trace_chart.text(t, { width = 80 }):find "; 2 short tasks left out")
+    assert.equal(1, hidden) -- of the program's own
+    assert.same({ 1, 20, 5, 29, 1, 30, 5, 40, 2, 50, 1, 60, 5, 100 }, states(shown[1]))
+    assert.same({ 5, 6, 6 }, shown[1].members)
+    assert(trace_chart.text(t, { width = 80 }):find "; 1 short task in its thread's lane")
+  end)
+
+  it("draws tasks of one name that follow each other in one lane", function()
+    local t = sample()
+    for k = 1, 3 do
+      local l = lane("Pool-1-1", t.lanes[1].thread, 10 * k, { 1, 10 * k + 5 })
+      l.main, l.named, l.internal = false, true, true
+      t.lanes[2 + k] = l
+    end
+    local shown = timeline_lanes.shown(t)
+    assert.equal(3, #shown)
+    assert.same({ 1, 15, 1, 25, 1, 35 }, states(shown[3]))
+    assert.equal(20 * MS, shown[3].at[2])
   end)
 
   it("says so when there is nothing to draw", function()

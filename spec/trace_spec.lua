@@ -10,6 +10,7 @@ local sync = require "heddle.sync"
 local task = require "heddle.task"
 local thread = require "heddle.thread"
 local timeline = require "heddle.timeline"
+local timeline_lanes = require "heddle.timeline_lanes"
 local trace = require "heddle.trace"
 local work = require "heddle.work"
 
@@ -236,6 +237,41 @@ describe("heddle.trace", function()
     assert.equal(1, result.code)
     assert(result.err:find "trace.save: nothing was recorded.*%[not%-recorded%]", result.err)
   end)
+end)
+
+describe("the jobs of a pool", function()
+  after_each(function() trace.off() end)
+
+  local function work_on(n)
+    require("heddle.work").spin(0.0005)
+    if n == 2 then error "no" end
+    return n
+  end
+
+  for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
+    it("are recorded with their workers [" .. model .. "]", function()
+      trace.on()
+      local p <close> = require("heddle.pool").new(model, 2, { name = "mill" })
+      local fs = {}
+      for n = 1, 3 do fs[n] = p:submit(work_on, n) end
+      for n = 1, 3 do pcall(fs[n].result, fs[n]) end
+      assert.equal(5, #p:map(work_on, { 3, 4, 5, 6, 7 }))
+      trace.off()
+      local t = trace.collect()
+      local statuses = {}
+      assert.equal(8, #t.jobs)
+      for _, job in ipairs(t.jobs) do
+        statuses[job.status] = (statuses[job.status] or 0) + 1
+        assert(job.kind:find "^trace_spec%.lua:%d+$", job.kind)
+        assert(job.ended > job.started)
+        assert(t.by_task[job.worker], "no lane")
+      end
+      assert.same({ done = 7, failed = 1 }, statuses)
+      local shown, at = timeline_lanes.shown(t), {}
+      for _, lane in ipairs(shown) do at[lane.name] = timeline.shares(lane)[RUNNING] end
+      assert((at["mill-1"] or 0) + (at["mill-2"] or 0) >= 4e6)
+    end)
+  end
 end)
 
 describe("a trace file", function()

@@ -149,7 +149,7 @@ function pool.new(model, workers, options)
     retry = options.retry or 0,
     interpreter = jobs.interpreter(),
     backend = backend_of(kind),
-    left = 0, busy = 0, submitted = 0, maps = 0, init_failures = 0, -- counts
+    left = 0, busy = 0, submitted = 0, traced = 0, maps = 0, init_failures = 0, -- counts
     done = 0, failed = 0, cancelled = 0, died = 0, restarted = 0,
     closed = false, ending = false, -- ending: its workers are to end
     open = {}, -- futures, maps and streams that are not settled

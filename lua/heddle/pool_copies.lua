@@ -14,6 +14,7 @@ local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local queue = require "heddle.queue"
 local shared = require "heddle.shared"
+local recorder = require "heddle.native.trace"
 local worker = require "heddle.pool_worker"
 
 local copies = {}
@@ -54,7 +55,7 @@ local function start_worker(p, slot)
     jobs = p.jobs, answers = p.answers, claims = p.claims, marks = p.marks,
     dropped = p.dropped, functions = p.functions, control = slot.control,
     slot = slot.number, initializer = p.initializer, args = p.initializer and p.args,
-    max_jobs = p.max_jobs,
+    max_jobs = p.max_jobs, group = p.id,
   })
   if not started then return core.break_pool(p, { err = h }) end
   slot.handle, slot.name = h, options.name
@@ -99,6 +100,7 @@ end
 local function post(p, urgent, work, place, ...)
   while true do
     local number, why = jobs.post(p.jobs, urgent, p.works, p.places, work, place, ...)
+    if number and recorder.active() then core.tell_queued(p, number, work.fn or (...)) end
     if number or why == "closed" then return number end
     jobs.room(p.jobs)
   end
@@ -272,6 +274,7 @@ local function take_in(p, ended, got, number, ok, ...)
     return true
   end
   local work, place = take_out(p, number)
+  recorder.result(p.id, number)
   if work and ok == false then
     settle_work(p, work, place, false, failure_of(p, ...))
   elseif work then

@@ -2,6 +2,7 @@
 -- Stands on: nothing of the pool's; the pool, its futures and its models stand on it.
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
+local recorder = require "heddle.native.trace"
 
 local core = {}
 
@@ -80,6 +81,24 @@ function core.close(p)
   if p.closed then return end
   p.closed = true
   if p.left == 0 then drained(p) end
+end
+
+
+-- Tells the recorder that a job was posted: it is called after the place of its function.
+function core.tell_queued(p, number, fn)
+  local at = debug.getinfo(fn, "S")
+  local place = at.what == "C" and "a function in C"
+    or ("%s:%d"):format(at.short_src:match "[^/]*$", at.linedefined)
+  recorder.queued(p.id, number, place)
+end
+
+
+-- The same of one that begins at once; returns its number.
+function core.tell_begun(p, fn)
+  local number = jobs.add(p, "traced", 1)
+  core.tell_queued(p, number, fn)
+  recorder.started(p.id, number)
+  return number
 end
 
 

@@ -10,6 +10,7 @@ local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local queue = require "heddle.queue"
 local sync = require "heddle.native.sync"
+local recorder = require "heddle.native.trace"
 
 local heap = {}
 
@@ -47,9 +48,11 @@ end
 
 -- In the job's own task.
 local function run_future(f, worker)
-  local args = f.args
+  local args, number = f.args, f.traced
   if not args or not f:begin() then return end
+  if number then recorder.started(f.pool.id, number) end
   done(f, worker, xpcall(args[0], core.keep_trace, table.unpack(args, 1, args.n)))
+  if number then recorder.ended(f.pool.id, number, f.state) end
 end
 
 
@@ -66,6 +69,10 @@ function heap.submit(p, f, fn, ...)
   local args = table.pack(...)
   args[0] = fn
   f.args = args
+  if recorder.active() then
+    f.traced = jobs.add(p, "traced", 1)
+    core.tell_queued(p, f.traced, fn)
+  end
   if p.room then p.room:acquire() end
   return put(p, f)
 end
@@ -221,7 +228,9 @@ function coroutines.wake(p)
     else
       make_room(p, thing)
       core.count(p, "busy")
-      local task = native.internal(native.start(run_turn, p, slot, thing))
+      local named = recorder.active() and { name = slot.name } or nil -- so that slots have lanes
+      local task = native.internal(named and native.start(named, run_turn, p, slot, thing)
+        or native.start(run_turn, p, slot, thing))
       if not thing.run then thing.task = task end
       p.tasks[task] = true
     end

@@ -4,6 +4,7 @@ local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local sync = require "heddle.native.sync"
+local recorder = require "heddle.native.trace"
 
 local pool_map = {}
 
@@ -185,11 +186,20 @@ local function call_all(self, c)
 end
 
 
-local function run_chunk(self, c)
+local function try_chunk(self, c)
   if self.chunk > 1 then return xpcall(call_all, core.keep_trace, self, c) end
   local x = self.list[c]
   if self.spread then return xpcall(self.fn, core.keep_trace, table.unpack(x, 1, x.n)) end
   return xpcall(self.fn, core.keep_trace, x)
+end
+
+
+local function run_chunk(self, c)
+  if not recorder.active() then return try_chunk(self, c) end
+  local number = core.tell_begun(self.pool, self.fn)
+  local ok, value = try_chunk(self, c)
+  recorder.ended(self.pool.id, number, ok and "done" or "failed")
+  return ok, value
 end
 
 

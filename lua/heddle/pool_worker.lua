@@ -9,6 +9,7 @@
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
+local recorder = require "heddle.native.trace"
 local shared = require "heddle.native.shared"
 
 local worker = {}
@@ -18,6 +19,7 @@ local KICK_AFTER = 64 -- quiet answers
 
 ---@class heddle.pool.worker
 ---@field slot integer its number in the pool
+---@field group integer its jobs', for the recorder
 ---@field quiet integer answers that the owner was not woken for
 ---@field quiet_id integer? the map they belong to
 ---@field number integer? of the job that runs in a task of its own
@@ -57,6 +59,7 @@ end
 
 
 local function answer(self, quiet, number, ok, ...)
+  recorder.ended(self.group, number, ok and "done" or "failed")
   if not ok then return answer_failure(self, number, core.failure(...)) end
   local sent, err = pcall(jobs.answer, self.answers, quiet, number, true, ...)
   if not sent then answer_failure(self, number, { err = with_place(err) }) end
@@ -141,7 +144,10 @@ local function run_job(self, number, fn, ...)
   local job = native.internal(native.start(do_job, self, number, fn, ...))
   self.number, self.job = number, job
   job:join()
-  if self.number then answer_failure(self, number, { err = native.cancelled() }) end
+  if self.number then
+    recorder.ended(self.group, number, "cancelled")
+    answer_failure(self, number, { err = native.cancelled() })
+  end
   self.number, self.job = nil, nil
 end
 
@@ -165,6 +171,18 @@ local function is_dropped(self, number, first)
 end
 
 
+-- An item of a map, whose id comes first, or a job.
+local function run(self, number, first, ...)
+  recorder.started(self.group, number)
+  if math.type(first) then
+    run_map_item(self, number, first, ...)
+  else
+    kick(self)
+    run_job(self, number, first, ...)
+  end
+end
+
+
 -- Does what was taken; returns whether to go on.
 local function attend(self, taken, number, first, ...)
   if not taken then
@@ -174,11 +192,8 @@ local function attend(self, taken, number, first, ...)
     return false
   elseif is_dropped(self, number, first) then
     jobs.answer(self.answers, false, number)
-  elseif math.type(first) then
-    run_map_item(self, number, first, ...)
   else
-    kick(self)
-    run_job(self, number, first, ...)
+    run(self, number, first, ...)
   end
   return true
 end

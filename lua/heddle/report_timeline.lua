@@ -1,10 +1,11 @@
 --- A timeline in the compact form that the HTML report carries.
 -- A lane is a list of triples (duration, state, index of what it was about), one after the other
 -- without a gap, state 0 where the lane was not there; times in tenths of a microsecond.
--- Stands on: heddle.json, heddle.timeline, heddle.trace_counters.
+-- Stands on: heddle.json, heddle.timeline, heddle.timeline_lanes, heddle.trace_counters.
 
 local json = require "heddle.json"
 local timeline = require "heddle.timeline"
+local timeline_lanes = require "heddle.timeline_lanes"
 local trace_counters = require "heddle.trace_counters"
 
 local report_timeline = {}
@@ -190,16 +191,18 @@ end
 ---@param label string  what the page calls the run
 ---@return string json
 function report_timeline.encode(self, label)
-  local lanes, left_out = timeline.shown(self)
+  local lanes, hidden = timeline_lanes.shown(self)
   local places, texts = {}, {}
   local least = bounded(lanes, self.to - self.from)
-  for i, lane in ipairs(lanes) do places[lane.task] = i - 1 end
+  for i, lane in ipairs(lanes) do
+    for _, task in ipairs(lane.members) do places[task] = i - 1 end
+  end
   local abouts, place_of = numbered()
   place_of("", json.list {})
   for i, lane in ipairs(lanes) do texts[i] = encode_lane(self, places, lane, place_of) end
   local jobs, kinds = encode_jobs(self, places)
   local head = json.encode {
-    label = label, span = units(self.to - self.from), lost = self.lost, left_out = left_out,
+    label = label, span = units(self.to - self.from), lost = self.lost, hidden = hidden,
     merged = units(least),
   }
   return ('%s,"lanes":[%s],"abouts":%s,"jobs":[%s],"kinds":%s,"counters":%s,"kills":%s}'):format(

@@ -16,7 +16,7 @@ local QUEUED, STARTED, ENDED, RESULT = 0, 1, 2, 3           -- enum trace_job
 local FAILED, CANCELLED = 6, 7
 local ENDS = { [DONE] = "done", [FAILED] = "failed", [CANCELLED] = "cancelled" }
 local PUTTERS = 1 -- a queue's list of those that wait for room
-local IDLE_KINDS = { Worker = true, Queue = true, Pipe = true }
+local IDLE_KINDS = { Worker = true, Queue = true, Pipe = true, Event = true, Latch = true }
 
 
 ---@class heddle.timeline.Lane
@@ -24,7 +24,8 @@ local IDLE_KINDS = { Worker = true, Queue = true, Pipe = true }
 ---@field name string
 ---@field model string  singular: "thread"
 ---@field main boolean  the OS thread's own task
----@field internal boolean
+---@field internal boolean  a task of the library's own
+---@field named boolean  its starter gave it the name
 ---@field thread heddle.trace_records.Thread
 ---@field n integer  slices
 ---@field state integer[]
@@ -240,6 +241,7 @@ local function name_lanes(self)
   for _, lane in ipairs(self.lanes) do
     local task = self.names.tasks[lane.task] or {}
     lane.model, lane.main, lane.internal = task.model or "coroutine", task.main, task.internal
+    lane.named = task.name ~= nil
     if task.name then
       lane.name = task.name
     elseif lane.main then
@@ -408,33 +410,6 @@ function timeline.shares(lane)
     sums[lane.state[i]] = sums[lane.state[i]] + lane.till[i] - lane.at[i]
   end
   return sums
-end
-
-
-local MOST = 40      -- lanes of one OS thread; more are drawn as one
-local SHORT = 0.02   -- of the axis: a nameless task that lived for less has no lane of its own
-
-local function is_shown(self, lane)
-  if lane.internal or lane.n == 0 then return false end
-  if lane.main or not lane.name:find "^Task%-%d+$" then return true end
-  return lane.till[lane.n] - lane.at[1] > SHORT * (self.to - self.from)
-end
-
-
---- The lanes that a picture shows: not the engine's own tasks, nor those that were over at once.
----@param self heddle.timeline.Timeline
----@return heddle.timeline.Lane[] lanes
----@return integer left_out
-function timeline.shown(self)
-  local lanes, count = {}, {}
-  for _, lane in ipairs(self.lanes) do
-    local thread = lane.thread
-    if is_shown(self, lane) and (count[thread] or 0) < MOST then
-      count[thread] = (count[thread] or 0) + 1
-      lanes[#lanes + 1] = lane
-    end
-  end
-  return lanes, #self.lanes - #lanes
 end
 
 

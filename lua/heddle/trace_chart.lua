@@ -1,9 +1,10 @@
 --- A timeline as lanes of characters: who ran, who waited for what, when.
 -- Five states, each with a character and a colour of its own that are always the same; without
 -- colours the characters alone tell them apart.
--- Stands on: heddle.timeline; heddle.native.host for the terminal.
+-- Stands on: heddle.timeline, heddle.timeline_lanes; heddle.native.host for the terminal.
 
 local timeline = require "heddle.timeline"
+local timeline_lanes = require "heddle.timeline_lanes"
 
 local trace_chart = {}
 
@@ -169,10 +170,13 @@ local function name_width(lanes)
 end
 
 
-local function headline(self, cells, left_out)
+local function headline(self, cells, hidden)
   local parts = { ("timeline: %s, one character is %s"):format(duration(self.to - self.from),
     duration((self.to - self.from) // cells)) }
-  if left_out > 0 then parts[#parts + 1] = ("%d short tasks left out"):format(left_out) end
+  if hidden > 0 then
+    parts[#parts + 1] = hidden == 1 and "1 short task in its thread's lane"
+      or ("%d short tasks in their threads' lanes"):format(hidden)
+  end
   if self.lost > 0 then parts[#parts + 1] = ("%d events lost"):format(self.lost) end
   return table.concat(parts, "; ")
 end
@@ -198,11 +202,11 @@ function trace_chart.text(self, opts)
   local color = choose(opts.color, has_colours)
   local glyphs = choose(opts.utf8, has_utf8) and GLYPHS or PLAIN
   local width = opts.width or host().columns(1) or tonumber(os.getenv "COLUMNS") or WIDTH
-  local lanes, left_out = timeline.shown(self)
+  local lanes, hidden = timeline_lanes.shown(self)
   if #lanes == 0 or self.to <= self.from then return "timeline: nothing was recorded" end
   local names = name_width(lanes)
   local cells = math.max(NARROWEST, width - names - MARGIN - 1)
-  local lines = { headline(self, cells, left_out) }
+  local lines = { headline(self, cells, hidden) }
   for _, lane in ipairs(lanes) do
     lines[#lines + 1] = ("%s %s %s"):format(fitted(lane.name, names),
       draw(states(self, lane, cells), glyphs, color), share_of_running(self, lane))

@@ -546,7 +546,7 @@ function sharesTable(timeline) {
 
 function notes(timeline) {
   const list = [];
-  if (timeline.left_out) list.push(`${timeline.left_out} short tasks have no lane`);
+  if (timeline.hidden) list.push(`${timeline.hidden} short tasks are drawn in their threads' lanes`);
   if (timeline.lost) list.push(`the oldest ${timeline.lost} events were lost to full rings`);
   if (timeline.merged) list.push(`neighbouring slices shorter than ${time(timeline.merged)} are drawn as one`);
   for (const k of timeline.kills) {
