@@ -5,13 +5,14 @@
 #include "base/program.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum { IDLE_SECONDS = 60, SPARE_FDS = 32, MOST_CONNECTIONS = 1 << 20 };
+// Bytes for a request's line and headers, and the response's; cleared for each request.
+enum { HEAD_ROOM = 16384 };
 
 // requests -------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ static enum MHD_Result respond(struct http_request *request) {
 
 static enum MHD_Result look_at(struct http_request *request, const char *method) {
   request->seen = true;
-  snprintf(request->method, sizeof request->method, "%s", method);
+  strncpy(request->method, method, sizeof request->method - 1);
   if (!declares_too_much(request)) return MHD_YES;
   http_request_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large\n");
   return respond(request);
@@ -129,14 +130,35 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   if (!request->running) free_request(request);
 }
 
-static void on_connection(void *context, struct MHD_Connection *connection, void **state,
+// What is known of a connection as long as it lasts: the text of the other side's address.
+static char *peer_text(struct MHD_Connection *connection) {
+  struct address peer = {.size = sizeof peer.to};
+  const struct sockaddr *from =
+      mhd.connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  char text[ADDRESS_TEXT];
+  if (!from || from->sa_family == AF_UNIX) return NULL;
+  memcpy(&peer.to, from, from->sa_family == AF_INET ? sizeof peer.to.v4 : sizeof peer.to.v6);
+  address_text(&peer, text);
+  return strdup(text);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **peer,
                           enum MHD_ConnectionNotificationCode what) {
-  (void)context, (void)state;
   int fd = mhd.connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  if (what == MHD_CONNECTION_NOTIFY_STARTED)
+  (void)context;
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     private_fd_add(fd);
-  else
+    *peer = peer_text(connection);
+  } else {
     private_fd_remove(fd);
+    free(*peer);
+  }
+}
+
+// The other side's address as a text, NULL if it has none (a Unix socket). The connection is there.
+const char *http_request_peer(const struct http_request *request) {
+  return mhd.connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+      ->socket_context;
 }
 
 // the server -----------------------------------------------------------------------------------
@@ -151,8 +173,9 @@ static unsigned most_connections(void) {
 
 static bool start(struct http_server *server) {
   server->daemon = mhd.start(
-      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
-      MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_CONNECTION_LIMIT, most_connections(),
+      MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO, 0, NULL, NULL, on_request, server,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_ROOM, MHD_OPTION_LISTEN_SOCKET,
+      server->listen_fd, MHD_OPTION_CONNECTION_LIMIT, most_connections(),
       MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_URI_LOG_CALLBACK, on_target,
       server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
       on_connection, server, MHD_OPTION_END);

@@ -56,6 +56,7 @@ void http_server_stop(struct http_server *server);
 void http_request_answer(struct http_request *request, unsigned status,
                          struct MHD_Response *response);
 void http_request_refuse(struct http_request *request, unsigned status, const char *text);
+const char *http_request_peer(const struct http_request *request);
 void http_request_ended(struct http_request *request);
 
 #endif

@@ -177,19 +177,6 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
   return MHD_YES;
 }
 
-// Sets the address of the other side, which a Unix socket has not.
-static void push_peer(lua_State *L, struct MHD_Connection *connection) {
-  struct address peer = {.size = sizeof peer.to};
-  const struct sockaddr *from =
-      mhd.connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-  char text[ADDRESS_TEXT];
-  if (!from || from->sa_family == AF_UNIX) return;
-  memcpy(&peer.to, from, from->sa_family == AF_INET ? sizeof peer.to.v4 : sizeof peer.to.v6);
-  address_text(&peer, text);
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, "peer");
-}
-
 // Pushes the table that the handler gets. (An error in add_header leaves libmicrohttpd's iteration,
 // which holds nothing.)
 static void push_request(lua_State *L, struct http_request *request) {
@@ -197,7 +184,8 @@ static void push_request(lua_State *L, struct http_request *request) {
   lua_pushstring(L, request->method);
   lua_setfield(L, -2, "method");
   push_target(L, request->target);
-  push_peer(L, request->connection);
+  lua_pushstring(L, http_request_peer(request));
+  lua_setfield(L, -2, "peer");
   http_head_new(L);
   mhd.values(request->connection, MHD_HEADER_KIND, add_header, L);
   lua_setfield(L, -2, "headers");
