@@ -318,3 +318,31 @@ describe("classes", function()
     assert.not_equal(p, back)
   end)
 end)
+
+describe("finalizers", function()
+  it("that put, get and use a dict while a message is written or read do it no harm", function()
+    local shared = require "heddle.shared"
+    local q, other = queue.new(0, { shared = true }), queue.new(0, { shared = true })
+    local dict, ended = shared.dict(), 0
+    local function leave_one()
+      return setmetatable({}, { __gc = function()
+        ended = ended + 1
+        other:put { ended, ("f"):rep(300) }
+        if other:size() > 10 then other:get() end
+        dict.ended = { ended, ("g"):rep(300) }
+        assert(dict.ended[1] == ended)
+      end })
+    end
+    for i = 1, 3000 do
+      leave_one()
+      q:put { i, { tostring(i) }, function() return i end }
+      local item = q:get()
+      assert(item[1] == i and item[2][1] == tostring(i) and item[3]() == i, "an item was damaged")
+      dict.item = { i, { tostring(i) } }
+      item = dict.item
+      assert(item[1] == i and item[2][1] == tostring(i), "a value was damaged")
+      if i % 500 == 0 then collectgarbage() end
+    end
+    assert.is_true(ended > 1000)
+  end)
+end)

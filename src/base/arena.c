@@ -9,8 +9,8 @@
 #define MAGIC 0x68656464u
 enum {
   SMALLEST = 6,
-  GIVE_BACK = 16
-}; // powers of two: 64 bytes; from 64 KiB on pages go back when freed
+  GIVE_BACK = 20
+}; // powers of two: 64 bytes; from 1 MiB on pages go back when freed
 
 static int memory = -1;
 
@@ -92,6 +92,14 @@ uint64_t arena_alloc(size_t size) {
   return at + sizeof *block;
 }
 
+// Its whole pages go back to the system but for the header's.
+static void give_pages_back(struct block *block, size_t size) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t from = ((uintptr_t)(block + 1) + page - 1) & ~(page - 1);
+  uintptr_t to = ((uintptr_t)block + size) & ~(page - 1);
+  madvise((void *)from, to - from, MADV_REMOVE);
+}
+
 // Gives a block of arena_alloc back; 0 is ignored.
 void arena_free(uint64_t offset) {
   if (offset == 0) return;
@@ -99,7 +107,7 @@ void arena_free(uint64_t offset) {
   struct arena_class *class = &arena->classes[block->power];
   size_t size = (size_t)1 << block->power;
   block->magic = 0;
-  if (block->power >= GIVE_BACK) madvise((char *)block + 4096, size - 4096, MADV_REMOVE);
+  if (block->power >= GIVE_BACK) give_pages_back(block, size);
   guard_lock(&class->guard);
   block->next = class->free;
   guard_step();

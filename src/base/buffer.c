@@ -31,3 +31,8 @@ void buffer_free(struct buffer *buffer) {
   free(buffer->data);
   *buffer = (struct buffer){0};
 }
+
+// The same for one that has room for more than `most` bytes: what a rare large message left.
+void buffer_trim(struct buffer *buffer, size_t most) {
+  if (buffer->cap > most) buffer_free(buffer);
+}

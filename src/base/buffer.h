@@ -15,6 +15,7 @@ struct buffer {
 bool buffer_grow(struct buffer *buffer, size_t more);
 bool buffer_append(struct buffer *buffer, const void *bytes, size_t len);
 void buffer_free(struct buffer *buffer);
+void buffer_trim(struct buffer *buffer, size_t most);
 
 // Makes room for `more` bytes behind those written; false: no memory, the buffer is as it was.
 static inline bool buffer_reserve(struct buffer *buffer, size_t more) {

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { SMALL = 4096, KEPT = 1 << 20 };
+
 // This thread's own: the key and the message of the operation under way.
 static _Thread_local struct buffer key, message;
 
@@ -66,24 +68,48 @@ static void push_key(lua_State *L, const unsigned char *bytes, size_t size) {
   }
 }
 
+static int decode(lua_State *L) {
+  const struct buffer *bytes = lua_touserdata(L, 1);
+  return value_decode(L, bytes->data, bytes->len);
+}
+
+// Pushes the value of the message that was got. It is taken out of `message` first: decoding may
+// run finalizers, which may use a dict as well.
+static int push_message(lua_State *L) {
+  unsigned char bytes[SMALL];
+  size_t size = message.len;
+  message.len = 0;
+  if (size <= SMALL) {
+    memcpy(bytes, message.data, size);
+    return value_decode(L, bytes, size);
+  }
+  struct buffer large = message;
+  large.len = size;
+  message = (struct buffer){0};
+  lua_pushcfunction(L, decode);
+  lua_pushlightuserdata(L, &large);
+  int status = lua_pcall(L, 1, 1, 0);
+  buffer_free(&large);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
 // dict[k]: a copy of the value, nil if there is none
 static int m_index(lua_State *L) {
   struct sync_dict *d = self(L, "dict");
   if (!write_key(L)) return 0;
   message.len = 0;
-  if (!sync_dict_get(d, &key, &message)) return 0;
-  return value_decode(L, message.data, message.len);
+  return sync_dict_get(d, &key, &message) ? push_message(L) : 0;
 }
 
 // dict[k] = v: keeps a copy; nil removes
 static int m_newindex(lua_State *L) {
   struct sync_dict *d = self(L, "dict");
-  if (!lua_isnil(L, 3)) {
-    message.len = 0;
-    value_encode(L, 3, 1, "value", &message);
-  }
+  message.len = 0;
+  if (!lua_isnil(L, 3)) value_encode(L, 3, 1, "value", &message);
+  size_t size = message.len;
+  message.len = 0; // for finalizers; nothing runs them until it is read
   if (!write_key(L)) {
-    if (!lua_isnil(L, 3)) value_drop(message.data, message.len);
+    value_take_back(message.data, size);
     return loop_misuse(L, "bad-key", "dict: key: a string, number or boolean expected, got %s",
                        loop_typename(L, 2));
   }
@@ -91,11 +117,11 @@ static int m_newindex(lua_State *L) {
     sync_dict_remove(d, &key);
     return 0;
   }
-  uint64_t entry = sync_dict_entry(&key, &message);
-  if (entry == 0) {
-    value_drop(message.data, message.len);
-    return luaL_error(L, "not enough shared memory");
-  }
+  const struct buffer value = {.data = message.data, .len = size};
+  uint64_t entry = sync_dict_entry(&key, &value);
+  if (entry == 0) value_take_back(message.data, size);
+  buffer_trim(&message, KEPT);
+  if (entry == 0) return luaL_error(L, "not enough shared memory");
   sync_dict_set(d, entry);
   return 0;
 }

@@ -10,7 +10,9 @@ enum { KEPT = 1 << 20 };
 
 #define PENDING_META "heddle.pending"
 
-// This thread's own: where a small message is written before a put and copied to by a get.
+// This thread's own: where a message is written before a put, and where a small one is copied to by
+// a get. Encoding, decoding and allocating may run finalizers, which may put and get as well: what
+// is in them is never needed across these, and `outgoing` is empty then.
 static _Thread_local struct buffer outgoing, incoming;
 static _Thread_local struct sync_message got;
 
@@ -60,18 +62,20 @@ static struct pending *push_pending(lua_State *L, const struct sync_message *mes
 static struct pending *push_outgoing(lua_State *L, struct sync_rank rank) {
   unsigned char bytes[SYNC_INLINE];
   struct sync_message message = {.size = outgoing.len, .rank = rank, .bytes = bytes};
+  outgoing.len = 0;
   bool large = message.size > SYNC_INLINE;
   if (large)
     message.block = sync_block(outgoing.data, message.size);
   else
     memcpy(bytes, outgoing.data, message.size);
   if (large && message.block == 0) luaL_error(L, "not enough shared memory for the item");
-  if (outgoing.cap > KEPT) buffer_free(&outgoing);
+  buffer_trim(&outgoing, KEPT);
   return push_pending(L, &message, bytes, large ? 0 : message.size);
 }
 
 static int refuse_put(lua_State *L, const struct park_self *ask, const char *reason) {
   value_take_back(outgoing.data, outgoing.len);
+  outgoing.len = 0;
   return object_timed_out(L, ask->closed ? "closed" : reason);
 }
 
@@ -86,12 +90,12 @@ static int put_pending(lua_State *L, void *object, const struct pending *pending
 // Puts a copy of the value at index 2; the object is kept alive by what is at 1. Tail position.
 int queue_put_message(lua_State *L, void *object, const struct queue_put *how) {
   struct park_self ask = {0};
-  outgoing.len = 0;
   value_encode(L, 2, 1, "item", &outgoing);
   if (outgoing.len <= SYNC_INLINE) {
     struct sync_message message = {.bytes = outgoing.data, .size = outgoing.len, .rank = how->rank};
     ask.in = &message;
     if (how->op->attempt(object, &ask) && !ask.closed) {
+      outgoing.len = 0;
       lua_pushboolean(L, 1);
       return 1;
     }

@@ -25,10 +25,11 @@ struct frame {
 // What writing one value led to.
 enum outcome { WRITTEN, OPENED }; // OPENED: a frame was added, its object is the value
 
+enum { KEPT = 1 << 20 }; // room that an encoder keeps for its next message
+
 struct encoder {
   lua_State *L;
-  struct buffer *out;
-  size_t start; // of the message in `out`
+  struct buffer bytes; // its own: finalizers, which run meanwhile, may encode as well
   struct names *names;
   bool refused;                    // something in it can't be copied
   bool only_announce;              // the value is a key: it opens no frame
@@ -46,6 +47,7 @@ void value_encoder_free(struct encoder *encoder) {
   if (!encoder) return;
   value_seen_free(&encoder->seen);
   free(encoder->references);
+  buffer_free(&encoder->bytes);
   free(encoder);
 }
 
@@ -58,42 +60,40 @@ static enum outcome refuse(struct encoder *e) {
 // --- bytes ------------------------------------------------------------------------------------
 
 static void reserve(struct encoder *e, size_t more) {
-  if (!buffer_reserve(e->out, more)) luaL_error(e->L, "not enough memory");
+  if (!buffer_reserve(&e->bytes, more)) luaL_error(e->L, "not enough memory");
 }
 
 // The place where the next byte goes.
 static uint32_t here(struct encoder *e) {
-  size_t place = e->out->len - e->start;
+  size_t place = e->bytes.len;
   if (place > UINT32_MAX) luaL_error(e->L, "can't copy: the message is longer than 4 GiB");
   return (uint32_t)place;
 }
 
-static unsigned char *at(struct encoder *e, uint32_t place) {
-  return e->out->data + e->start + place;
-}
+static unsigned char *at(struct encoder *e, uint32_t place) { return e->bytes.data + place; }
 
 static void put_byte(struct encoder *e, unsigned char byte) {
   reserve(e, 1);
-  e->out->data[e->out->len++] = byte;
+  e->bytes.data[e->bytes.len++] = byte;
 }
 
 static void put_bytes(struct encoder *e, const void *bytes, size_t len) {
-  if (!buffer_append(e->out, bytes, len)) luaL_error(e->L, "not enough memory");
+  if (!buffer_append(&e->bytes, bytes, len)) luaL_error(e->L, "not enough memory");
 }
 
 static void put_varint(struct encoder *e, uint64_t n) {
   reserve(e, 10);
-  unsigned char *p = e->out->data + e->out->len;
-  e->out->len += (size_t)(wire_put_varint(p, n) - p);
+  unsigned char *p = e->bytes.data + e->bytes.len;
+  e->bytes.len += (size_t)(wire_put_varint(p, n) - p);
 }
 
 // Writes a tag with a number of 4 bytes.
 static void put_u32(struct encoder *e, unsigned char tag, uint32_t n) {
   reserve(e, 5);
-  unsigned char *p = e->out->data + e->out->len;
+  unsigned char *p = e->bytes.data + e->bytes.len;
   p[0] = tag;
   wire_put(p + 1, &n, 4);
-  e->out->len += 5;
+  e->bytes.len += 5;
 }
 
 static void put_text(struct encoder *e, const char *text, size_t len) {
@@ -168,7 +168,7 @@ static enum outcome open_table(struct encoder *e) {
   uint32_t place = here(e);
   reserve(e, 9); // the counts are written at the end
   *at(e, place) = WIRE_TABLE;
-  e->out->len += 9;
+  e->bytes.len += 9;
   struct frame *frame = open_frame(e, place, STAGE_BEGIN);
   if (lua_getmetatable(e->L, -1)) {
     if (value_is_bound(e->L)) return refuse(e);
@@ -219,7 +219,7 @@ static void put_dump(struct encoder *e, unsigned char tag) {
   uint32_t place = here(e);
   put_u32(e, tag, 0);
   put_bytes(e, check, sizeof check);
-  if (lua_dump(e->L, write_dump, e->out, 0) != 0) luaL_error(e->L, "not enough memory");
+  if (lua_dump(e->L, write_dump, &e->bytes, 0) != 0) luaL_error(e->L, "not enough memory");
   uint32_t len = here(e) - place - 13;
   uint64_t sum = value_check(WIRE_DUMPS, at(e, place + 13), len);
   wire_put(at(e, place + 1), &len, 4);
@@ -282,7 +282,7 @@ static enum outcome put_object(struct encoder *e) {
 
 static enum outcome put(struct encoder *e) {
   int type = lua_type(e->L, -1);
-  if (value_put_plain(e->L, -1, type, e->out)) return WRITTEN;
+  if (value_put_plain(e->L, -1, type, &e->bytes)) return WRITTEN;
   switch (type) {
   case LUA_TSTRING:
     return put_string(e);
@@ -302,7 +302,7 @@ static enum outcome put(struct encoder *e) {
 
 // Writes the key below the top of the stack; one that is an object is only announced.
 static void put_key(struct encoder *e) {
-  if (value_put_plain(e->L, -2, lua_type(e->L, -2), e->out)) return;
+  if (value_put_plain(e->L, -2, lua_type(e->L, -2), &e->bytes)) return;
   lua_pushvalue(e->L, -2);
   e->only_announce = true;
   put(e);
@@ -445,7 +445,7 @@ static int encode(lua_State *L) {
 }
 
 // The interpreter's encoder, or a new one while that is in use further up.
-static struct encoder *take(lua_State *L, struct buffer *out) {
+static struct encoder *take(lua_State *L) {
   struct names *names = value_names(L);
   struct encoder *e = names->spare;
   names->spare = NULL;
@@ -455,8 +455,6 @@ static struct encoder *take(lua_State *L, struct buffer *out) {
     memset(e, 0, offsetof(struct encoder, frames));
   }
   e->L = L;
-  e->out = out;
-  e->start = out->len;
   e->names = names;
   e->refused = e->only_announce = false;
   e->announced = e->followed = 0;
@@ -468,6 +466,8 @@ static struct encoder *take(lua_State *L, struct buffer *out) {
 
 static void give_back(struct encoder *e) {
   struct names *names = e->names;
+  e->bytes.len = 0;
+  buffer_trim(&e->bytes, KEPT);
   value_seen_trim(&e->seen);
   if (names->spare)
     value_encoder_free(e);
@@ -475,12 +475,20 @@ static void give_back(struct encoder *e) {
     names->spare = e;
 }
 
+// Moves the message behind what is in `out`. Returns false when there is no memory.
+static bool hand_over(struct encoder *e, struct buffer *out) {
+  if (out->len > 0) return buffer_append(out, e->bytes.data, e->bytes.len);
+  struct buffer empty = *out;
+  *out = e->bytes;
+  e->bytes = empty;
+  return true;
+}
+
 // Takes back what a failed message has written and retained. Returns whether it was refused.
 static bool undo(struct encoder *e) {
   bool refused = e->refused;
   for (size_t i = 0; i < e->reference_count; i++)
     value_shared_ops()->take_back(e->references[i]);
-  e->out->len = e->start;
   give_back(e);
   return refused;
 }
@@ -489,15 +497,17 @@ static void encode_message(lua_State *L, int first, int count, const char *root,
                            struct buffer *out) {
   first = lua_absindex(L, first);
   luaL_checkstack(L, count + 8, NULL);
-  struct encoder *e = take(L, out);
+  struct encoder *e = take(L);
   lua_pushcfunction(L, encode);
   lua_pushlightuserdata(L, e);
   for (int i = 0; i < count; i++)
     lua_pushvalue(L, first + i);
-  if (lua_pcall(L, count + 1, 0, 0) == LUA_OK) {
+  bool written = lua_pcall(L, count + 1, 0, 0) == LUA_OK;
+  if (written && hand_over(e, out)) {
     give_back(e);
     return;
   }
+  if (written) lua_pushliteral(L, "not enough memory");
   if (undo(e)) value_refuse(L, first, count, root);
   lua_error(L);
 }

@@ -52,16 +52,20 @@ struct loop *worker_open_interpreter(size_t memory_cap) {
   return loop_new(interp, program_seat_index);
 }
 
-static bool leave_block(struct worker *w, const struct buffer *bytes) {
-  uint64_t block = arena_alloc(bytes->len);
-  if (block == 0) return false;
-  memcpy(arena_at(block), bytes->data, bytes->len);
-  w->end_size = bytes->len;
-  w->end = block;
-  return true;
-}
+enum { KEPT = 1 << 20 };
+static _Thread_local struct buffer leaving; // empty while Lua code may run
 
-static _Thread_local struct buffer leaving;
+static bool leave_block(struct worker *w) {
+  uint64_t block = arena_alloc(leaving.len);
+  if (block) {
+    memcpy(arena_at(block), leaving.data, leaving.len);
+    w->end_size = leaving.len;
+    w->end = block;
+  }
+  leaving.len = 0;
+  buffer_trim(&leaving, KEPT);
+  return block != 0;
+}
 
 // The calling thread ends: its buffer is given back.
 void worker_thread_end(void) { buffer_free(&leaving); }
@@ -69,18 +73,16 @@ void worker_thread_end(void) { buffer_free(&leaving); }
 // [worker][results...]: leaves the results as a message. Raises what can't be copied.
 static int leave_results(lua_State *L) {
   struct worker *w = lua_touserdata(L, 1);
-  leaving.len = 0;
   value_encode(L, 2, lua_gettop(L) - 1, "results", &leaving);
-  if (!leave_block(w, &leaving)) return luaL_error(L, "not enough shared memory for the results");
+  if (!leave_block(w)) return luaL_error(L, "not enough shared memory for the results");
   return 0;
 }
 
 // [worker][error][traceback]: the same for an error.
 static int leave_error(lua_State *L) {
   struct worker *w = lua_touserdata(L, 1);
-  leaving.len = 0;
   value_encode(L, 2, 2, "error", &leaving);
-  if (!leave_block(w, &leaving)) return luaL_error(L, "not enough shared memory for the error");
+  if (!leave_block(w)) return luaL_error(L, "not enough shared memory for the error");
   return 0;
 }
 

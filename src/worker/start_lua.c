@@ -137,7 +137,8 @@ static struct worker *new_worker(lua_State *L, int model, const char *function) 
   return w;
 }
 
-static _Thread_local struct buffer starting;
+enum { KEPT = 1 << 20 };
+static _Thread_local struct buffer starting; // empty while Lua code may run
 
 // The calling thread ends: its buffer is given back.
 void worker_starter_end(void) { buffer_free(&starting); }
@@ -157,10 +158,11 @@ static void write_start(lua_State *L, struct worker *w) {
   lua_getfield(L, -1, "path");
   lua_getfield(L, -2, "cpath");
   lua_remove(L, -3);
-  starting.len = 0;
   value_encode(L, given + 1, n + 2, "fn", &starting);
   w->start = sync_block(starting.data, starting.len);
   w->start_size = starting.len;
+  starting.len = 0;
+  buffer_trim(&starting, KEPT);
   if (w->start == 0) luaL_error(L, "not enough shared memory for the arguments");
   for (int i = 1; i <= n; i++) {
     lua_pushnil(L);
