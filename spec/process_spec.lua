@@ -314,6 +314,20 @@ describe("the start method", function()
     assert.matches("beside", run.err)
   end)
 
+  it("threads and isolates that were joined do not count", function()
+    local r = helper.script [[
+      local process = require "heddle.process"
+      for _, model in ipairs { "thread", "isolate" } do
+        for _ = 1, 40 do
+          require("heddle." .. model).start(function() end):join()
+          process.start({ method = "fork" }, function() end):join()
+        end
+      end
+    ]]
+    assert.equal("", r.all)
+    assert.equal(0, r.code)
+  end)
+
   it("a fork beside busy threads works", function()
     local run = helper.script([[
       local process, thread = require "heddle.process", require "heddle.thread"

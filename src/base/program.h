@@ -32,8 +32,9 @@ enum seat_bell {
   BELL_HOPELESS = 4, // nothing but a ring can wake it (with one of the above)
 };
 
-// CATCHING: its loop has signal handlers.
-enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2, SEAT_CATCHING = 4 };
+// CATCHING: its loop has signal handlers. LEAVING: its worker has ended, and only the OS thread is
+// still on its way out.
+enum seat_flags { SEAT_NO_LOOP = 1, SEAT_ISOLATE = 2, SEAT_CATCHING = 4, SEAT_LEAVING = 8 };
 
 // Why a loop is asked to look up: wake-ups may have been lost with a dead process; its worker has a
 // request; Ctrl-C, or a deadlock; somebody wants to see its tasks; it has another name; a signal

@@ -43,12 +43,19 @@ int worker_method_named(lua_State *L, int arg, const char *function) {
       function, *name ? "\"" : "", *name ? name : loop_typename(L, arg), *name ? "\"" : "");
 }
 
+// Whether another OS thread of this process, one that may run Lua, sits there.
+static bool is_other_thread(uint32_t seat) {
+  const struct program_seat *s = program_seat(seat);
+  return s->used == program_slot + 1 && seat != program_seat_index &&
+         !(s->flags & (SEAT_NO_LOOP | SEAT_LEAVING));
+}
+
 // How many other OS threads of this process run Lua.
 int worker_other_threads(void) {
   int n = 0;
   for (uint32_t i = 0; i < arena->seat_top; i++)
-    if (program_seat(i)->used == program_slot + 1 && !(program_seat(i)->flags & SEAT_NO_LOOP)) n++;
-  return n - 1;
+    n += is_other_thread(i);
+  return n;
 }
 
 static void warn_of_fork(int threads) {
@@ -56,11 +63,9 @@ static void warn_of_fork(int threads) {
   warned_of_fork = true;
   char names[160] = "";
   for (uint32_t i = 0; i < arena->seat_top; i++) {
-    const struct program_seat *s = program_seat(i);
     size_t n = strlen(names);
-    if (s->used != program_slot + 1 || i == program_seat_index || (s->flags & SEAT_NO_LOOP))
-      continue;
-    snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", s->name);
+    if (is_other_thread(i))
+      snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", program_seat(i)->name);
   }
   fprintf(stderr,
           "heddle: fork while %d other OS thread%s of this process run%s (%s): only the forking "

@@ -53,6 +53,7 @@ static struct worker *sit_down(void *argument, struct interp **interp) {
 }
 
 static void finish(struct worker *w, enum worker_outcome outcome) {
+  program_seat(program_seat_index)->flags |= SEAT_LEAVING;
   worker_finish(w, outcome);
   sync_release(&w->head);
 }
