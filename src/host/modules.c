@@ -13,6 +13,7 @@
 #include <lualib.h>
 #include <string.h>
 
+int luaopen_heddle_native_command(lua_State *L);
 int luaopen_heddle_native_deadline(lua_State *L);
 int luaopen_heddle_native_fs(lua_State *L);
 int luaopen_heddle_native_greenlet(lua_State *L);
@@ -37,6 +38,7 @@ int luaopen_heddle_native_worker(lua_State *L);
 
 // Modules in C; the library in Lua stands on them.
 static const luaL_Reg natives[] = {
+    {"heddle.native.command", luaopen_heddle_native_command},
     {"heddle.native.deadline", luaopen_heddle_native_deadline},
     {"heddle.native.fs", luaopen_heddle_native_fs},
     {"heddle.native.greenlet", luaopen_heddle_native_greenlet},

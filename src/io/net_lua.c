@@ -5,7 +5,7 @@
 #include "io/address.h"
 #include "io/io_lua.h"
 #include "io/resolve.h"
-#include "io/stream.h"
+#include "io/stream_lua.h"
 #include "loop/fds.h"
 #include "loop/misuse_lua.h"
 #include "loop/task.h"
@@ -19,26 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONNECTION_META "heddle.net.connection"
 #define LISTENER_META "heddle.net.listener"
 
-// addresses ------------------------------------------------------------------------------------
-
-static void push_address(lua_State *L, const struct address *address) {
-  char host[INET6_ADDRSTRLEN];
-  switch (address->to.any.sa_family) {
-  case AF_INET:
-    inet_ntop(AF_INET, &address->to.v4.sin_addr, host, sizeof host);
-    lua_pushfstring(L, "%s:%d", host, address_port(address));
-    break;
-  case AF_INET6:
-    inet_ntop(AF_INET6, &address->to.v6.sin6_addr, host, sizeof host);
-    lua_pushfstring(L, "[%s]:%d", host, address_port(address));
-    break;
-  default:
-    lua_pushfstring(L, "unix:%s", address->to.local.sun_path);
-  }
-}
+// addresses ----------------------------------------------------------------------------------
 
 // net.address(text) -> address | nil: it is none, or has a name to be looked up
 static int f_address(lua_State *L) {
@@ -67,22 +50,7 @@ static int f_resolve(lua_State *L) {
   return offload_wait(L, "net.connect", &job->offload, timeout);
 }
 
-// connections ----------------------------------------------------------------------------------
-
-static struct stream *check_connection(lua_State *L, const char *function) {
-  struct stream *s = luaL_testudata(L, 1, CONNECTION_META);
-  if (!s)
-    loop_misuse(L, "bad-self", "connection:%s: a connection expected as self, got %s", function,
-                loop_typename(L, 1));
-  return s;
-}
-
-static struct stream *new_connection(lua_State *L) {
-  struct stream *s = lua_newuserdatauv(L, sizeof *s, 0);
-  *s = (struct stream){.fd = -1};
-  luaL_setmetatable(L, CONNECTION_META);
-  return s;
-}
+// connecting -----------------------------------------------------------------------------------
 
 static void no_delay(int fd, const struct address *address) {
   int on = 1;
@@ -136,7 +104,7 @@ static int f_connect(lua_State *L) {
   double timeout = luaL_optnumber(L, 3, -1);
   struct park_self ask = {0};
   lua_settop(L, 2);
-  struct stream *s = new_connection(L);
+  struct stream *s = stream_new(L);
   int fd = socket(address.to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return io_fail(L, text, errno);
   if (!stream_open(s, fd)) return luaL_error(L, "not enough memory");
@@ -146,129 +114,6 @@ static int f_connect(lua_State *L) {
   int error = errno;
   stream_close(s);
   return io_fail(L, text, error);
-}
-
-static int read_finish(lua_State *L, void *object, struct park_self *self, bool got) {
-  struct stream *s = object;
-  if (!got) return io_timeout(L);
-  if (s->error) return io_fail(L, NULL, s->error);
-  if (self->closed) return io_closed(L);
-  lua_pushlstring(L, s->taken, s->taken_size);
-  stream_read_taken(s);
-  return 1;
-}
-
-static const struct loop_op read_op = {
-    .name = "connection:read", .attempt = stream_read_attempt, .finish = read_finish};
-
-// Reads what is to be read from the argument: returns one of enum stream_read.
-static enum stream_read check_what(lua_State *L, int arg, lua_Integer *count) {
-  int whole;
-  if (lua_isnoneornil(L, arg)) return READ_SOME;
-  if (lua_type(L, arg) == LUA_TNUMBER) {
-    *count = lua_tointegerx(L, arg, &whole);
-    if (whole && *count >= 0) return READ_COUNT;
-  } else if (lua_type(L, arg) == LUA_TSTRING) {
-    const char *format = lua_tostring(L, arg);
-    if (strcmp(format, "l") == 0) return READ_LINE;
-    if (strcmp(format, "L") == 0) return READ_WHOLE_LINE;
-    if (strcmp(format, "a") == 0) return READ_ALL;
-  }
-  return (enum stream_read)loop_misuse(
-      L, "bad-argument",
-      "connection:read: what: a whole number of bytes >= 0, \"l\", \"L\" or \"a\" expected, got %s",
-      lua_type(L, arg) == LUA_TSTRING ? lua_tostring(L, arg) : loop_typename(L, arg));
-}
-
-// connection:read([n|"l"|"L"|"a"][, timeout]) -> string | nil, "closed"|"timeout" | nil, message,
-// code
-static int m_read(lua_State *L) {
-  struct stream *s = check_connection(L, "read");
-  lua_Integer count = 0;
-  enum stream_read what = check_what(L, 2, &count);
-  double timeout = loop_timeout(L, 3, "connection:read");
-  struct park_self ask = {.in = (void *)(uintptr_t)&stream_reads[what], .number = (uint64_t)count};
-  s->at_once = timeout == 0;
-  return loop_block(L, &read_op, s, &ask, timeout);
-}
-
-static int write_finish(lua_State *L, void *object, struct park_self *self, bool got) {
-  struct stream *s = object;
-  if (!got && s->writer && s->writer == self->task) stream_write_leave(s, self);
-  if (!got) return io_timeout(L);
-  if (s->error) return io_fail(L, NULL, s->error);
-  if (self->closed) return io_closed(L);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static const struct loop_op write_op = {.name = "connection:write",
-                                        .attempt = stream_write_attempt,
-                                        .leave = stream_write_leave,
-                                        .finish = write_finish};
-
-// connection:write(s[, timeout]) -> true, when the system has taken it all | nil, ...
-static int m_write(lua_State *L) {
-  struct stream *s = check_connection(L, "write");
-  size_t size;
-  if (lua_type(L, 2) != LUA_TSTRING)
-    loop_misuse(L, "bad-argument", "connection:write: s: a string expected, got %s",
-                loop_typename(L, 2));
-  const char *bytes = lua_tolstring(L, 2, &size);
-  double timeout = loop_timeout(L, 3, "connection:write");
-  struct park_self ask = {.in = (void *)(uintptr_t)bytes, .number = size};
-  if (timeout != 0) loop_check_may_block(L, "connection:write");
-  s->at_once = timeout == 0;
-  return loop_block(L, &write_op, s, &ask, timeout);
-}
-
-// connection:shutdown() -> true | nil, ...: sends no more; what the other side sends can still be
-// read
-static int m_shutdown(lua_State *L) {
-  struct stream *s = check_connection(L, "shutdown");
-  if (!stream_is_open(s)) return io_closed(L);
-  int error = stream_shut(s);
-  if (error) return io_fail(L, NULL, error);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-// connection:close() -> true
-static int m_close(lua_State *L) {
-  stream_close(check_connection(L, "close"));
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-static void push_end(lua_State *L, int fd, bool peer) {
-  struct address address = {.size = sizeof address.to};
-  int (*name)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
-  if (fd >= 0 && name(fd, &address.to.any, &address.size) == 0)
-    push_address(L, &address);
-  else
-    lua_pushnil(L);
-}
-
-static int m_index(lua_State *L) {
-  lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  const struct stream *s = luaL_checkudata(L, 1, CONNECTION_META);
-  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-  bool peer = strcmp(key, "peer") == 0;
-  if (!peer && strcmp(key, "address") != 0) return 0;
-  push_end(L, stream_is_open(s) ? s->fd : -1, peer);
-  return 1;
-}
-
-static int m_tostring(lua_State *L) {
-  const struct stream *s = luaL_checkudata(L, 1, CONNECTION_META);
-  bool open = stream_is_open(s);
-  push_end(L, open ? s->fd : -1, true);
-  if (lua_isnil(L, -1))
-    lua_pushfstring(L, "connection (%s)", open ? "open" : "closed");
-  else
-    lua_pushfstring(L, "connection to %s (open)", lua_tostring(L, -1));
-  return 1;
 }
 
 // listeners ------------------------------------------------------------------------------------
@@ -358,7 +203,7 @@ static int accept_finish(lua_State *L, void *object, struct park_self *self, boo
   if (self->closed) return io_closed(L);
   if (error) return io_fail(L, NULL, error);
   no_delay(fd, &l->address);
-  if (!stream_open(new_connection(L), fd)) return luaL_error(L, "not enough memory");
+  if (!stream_open(stream_new(L), fd)) return luaL_error(L, "not enough memory");
   return 1;
 }
 
@@ -389,7 +234,7 @@ static int m_listener_index(lua_State *L) {
   if (strcmp(key, "port") == 0 && l->address.to.any.sa_family != AF_UNIX)
     lua_pushinteger(L, address_port(&l->address));
   else if (strcmp(key, "address") == 0)
-    push_address(L, &l->address);
+    address_push(L, &l->address);
   else
     return 0;
   return 1;
@@ -397,7 +242,7 @@ static int m_listener_index(lua_State *L) {
 
 static int m_listener_tostring(lua_State *L) {
   const struct listener *l = luaL_checkudata(L, 1, LISTENER_META);
-  push_address(L, &l->address);
+  address_push(L, &l->address);
   lua_pushfstring(L, "listener at %s (%s)", lua_tostring(L, -1),
                   stream_is_open(&l->stream) ? "open" : "closed");
   return 1;
@@ -405,11 +250,6 @@ static int m_listener_tostring(lua_State *L) {
 
 // the module -----------------------------------------------------------------------------------
 
-static const luaL_Reg connection_methods[] = {{"close", m_close},
-                                              {"read", m_read},
-                                              {"shutdown", m_shutdown},
-                                              {"write", m_write},
-                                              {NULL, NULL}};
 static const luaL_Reg listener_methods[] = {
     {"accept", m_accept}, {"close", m_close_listener}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"address", f_address},
@@ -418,27 +258,11 @@ static const luaL_Reg functions[] = {{"address", f_address},
                                      {"resolve", f_resolve},
                                      {NULL, NULL}};
 
-static void open_class(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
-                       lua_CFunction tostring, lua_CFunction close) {
-  luaL_newmetatable(L, meta);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushcclosure(L, index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, close);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 // Opens heddle.native.net.
 int luaopen_heddle_native_net(lua_State *L) {
-  open_class(L, CONNECTION_META, connection_methods, m_index, m_tostring, m_close);
-  open_class(L, LISTENER_META, listener_methods, m_listener_index, m_listener_tostring,
-             m_close_listener);
+  stream_class(L);
+  io_class(L, LISTENER_META, listener_methods, m_listener_index, m_listener_tostring,
+           m_close_listener);
   luaL_newlib(L, functions);
   return 1;
 }
