@@ -57,6 +57,12 @@ add("lock_uncontended", "task", {
   { "go" },
 })
 
+-- 100,000 sleeps of 0 to 500 ms: how late the last one ends, and the CPU time, in milliseconds
+add("timers", "timers", { { "python" }, { "node" }, { "go" } }, { at_most = 200, less = true })
+add("timers_cpu", "timers", { { "python" }, { "node" }, { "go" } }, { at_most = 450, less = true })
+-- 10,000 tasks cancelled in random order where they wait
+add("cancel_storm", "timers", { { "python", 5 } })
+
 -- four workers add to one counter
 add("lock_contended_thread", "contended", {
   { "python", 1.0 }, { "go", work = "lock_contended" },

@@ -3,12 +3,14 @@ package main
 
 import (
 	"fmt"
+	"math/rand"
 	"os"
 	"runtime"
 	"sort"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -216,6 +218,40 @@ func selects(n int) float64 {
 	return since(t)
 }
 
+// 100,000 sleeps of 0 to 500 ms: how late the last one ends, and the CPU seconds.
+func sleepAll() (float64, float64) {
+	const count, longest = 100000, 500 * time.Millisecond
+	cpu := func() float64 {
+		var u syscall.Rusage
+		syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	}
+	lengths := make([]time.Duration, count)
+	for i := range lengths {
+		lengths[i] = time.Duration(rand.Int63n(int64(longest)))
+	}
+	lengths[count-1] = longest
+	t, before := time.Now(), cpu()
+	var all sync.WaitGroup
+	all.Add(count)
+	for _, d := range lengths {
+		go func(d time.Duration) {
+			time.Sleep(d)
+			all.Done()
+		}(d)
+	}
+	all.Wait()
+	return since(t) - longest.Seconds(), cpu() - before
+}
+
+func timers(w string, unit string, figure func() float64) {
+	var v []float64
+	for i := 0; i < int(setting("BENCH_REPS", 3)); i++ {
+		v = append(v, figure()*1000)
+	}
+	report(w, "time.Sleep", v, unit)
+}
+
 func main() {
 	w := os.Args[1]
 	runtime.GOMAXPROCS(2)
@@ -243,6 +279,10 @@ func main() {
 		rate(w, "sync.Mutex", lock, 10000, "pairs/s")
 	case "lock_contended":
 		rate(w, "sync.Mutex", contended, 10000, "additions/s")
+	case "timers":
+		timers(w, "ms late", func() float64 { late, _ := sleepAll(); return late })
+	case "timers_cpu":
+		timers(w, "ms of CPU", func() float64 { _, cpu := sleepAll(); return cpu })
 	case "select":
 		rate(w, "select", selects, 10000, "items/s")
 	default:

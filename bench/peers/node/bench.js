@@ -37,6 +37,16 @@ const roles = {
 };
 const worker = role => new Worker(__filename, { workerData: { role } });
 
+// 100,000 sleeps of 0 to 500 ms: how late the last one ends, and the CPU seconds.
+async function sleepAll() {
+  const longest = 0.5, lengths = Array.from({ length: 99999 }, () => Math.random() * longest);
+  lengths.push(longest);
+  const t = now(), before = process.cpuUsage();
+  await Promise.all(lengths.map(s => sleep(s * 1000)));
+  const spent = process.cpuUsage(before);
+  return { late: now() - t - longest, cpu: (spent.user + spent.system) / 1e6 };
+}
+
 async function betweenThreads(w, make) {
   const other = worker('count');
   await rate(w, 'postMessage', async n => {
@@ -135,6 +145,16 @@ const works = {
       for (let i = 0; i < n; i++) await once(new Worker('', { eval: true }), 'exit');
       return now() - t;
     }, 5, 'starts/s');
+  },
+  async timers(w) {
+    const v = [];
+    for (let i = 0; i < REPS; i++) v.push((await sleepAll()).late * 1000);
+    report(w, 'setTimeout', v, 'ms late');
+  },
+  async timers_cpu(w) {
+    const v = [];
+    for (let i = 0; i < REPS; i++) v.push((await sleepAll()).cpu * 1000);
+    report(w, 'setTimeout', v, 'ms of CPU');
   },
   async http_hello(w) {
     const server = require('http').createServer((request, response) => {

@@ -86,6 +86,53 @@ def task_memory(w):
     asyncio.run(go())
 
 
+def _sleep_all():
+    """100,000 sleeps of 0 to 500 ms: seconds until the last has ended, and of CPU."""
+    import asyncio
+    import random
+    longest = 0.5
+    lengths = [random.random() * longest for _ in range(99999)] + [longest]
+
+    async def go():
+        t, cpu = now(), time.process_time()
+        await asyncio.gather(*[asyncio.create_task(asyncio.sleep(s)) for s in lengths])
+        return now() - t - longest, time.process_time() - cpu
+    return asyncio.run(go())
+
+
+def timers(w):
+    report(w, "asyncio.sleep", [_sleep_all()[0] * 1000 for _ in range(REPS)], "ms late")
+
+
+def timers_cpu(w):
+    report(w, "asyncio.sleep", [_sleep_all()[1] * 1000 for _ in range(REPS)], "ms of CPU")
+
+
+def cancel_storm(w):
+    """Tasks that wait at a lock, a semaphore or a queue are cancelled in random order."""
+    import asyncio
+    import random
+
+    async def storm(n):
+        lock, semaphore, q = asyncio.Lock(), asyncio.Semaphore(0), asyncio.Queue()
+        await lock.acquire()
+        waits = [lock.acquire, semaphore.acquire, q.get]
+        tasks = [asyncio.create_task(waits[i % 3]()) for i in range(n)]
+        await asyncio.sleep(0)
+        random.shuffle(tasks)
+        t = now()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        t = now() - t
+        lock.release()
+        return t
+
+    def once(n):
+        return sum(asyncio.run(storm(min(10000, n - at))) for at in range(0, n, 10000))
+    rate(w, "asyncio cancel", once, 10000, "cancels/s")
+
+
 def queue_task(w):
     import asyncio
 
