@@ -108,6 +108,22 @@ add("start_fork", "start", { { "c", 0.5 }, { "python", 5 } })
 add("start_spawn", "start", { { "python", 20 } })
 add("start_forkserver", "start", { { "python", 20 } })
 
+-- n*n over a list by two workers, in chunks of 1 and of 100
+for _, model in ipairs { "isolate", "process" } do
+  add("pool_map_tiny_1_" .. model, "pool", { { "python", 8, work = "pool_map_tiny_1" } })
+  add("pool_map_tiny_100_" .. model, "pool", { { "python", 1.5, work = "pool_map_tiny_100" } })
+end
+for _, model in ipairs { "thread", "coroutine" } do
+  add("pool_map_tiny_1_" .. model, "pool", { { "python", 2, work = "thread_pool_map_tiny_1" } })
+  add("pool_map_tiny_100_" .. model, "pool", { { "python", work = "thread_pool_map_tiny_100" } })
+end
+-- 64 jobs of about 50 ms of CPU by two workers against one after the other
+for _, model in ipairs { "isolate", "process" } do
+  add("pool_speedup_" .. model, "pool", {
+    { "heddle", 1.9, work = "pool_sequential" },
+  }, { slow = true })
+end
+
 add("http_hello", "http", { { "node", 1 } })
 add("fetch_many", "http", { { "python", 3 }, { "node" } })
 

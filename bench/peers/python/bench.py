@@ -403,6 +403,47 @@ def lock_contended_process(w):
               mp.Barrier(WORKERS + 1))
 
 
+# ---- pools
+MOST = 100000
+
+
+def square(n):
+    return n * n
+
+
+def map_tiny(w, variant, pool, chunk):
+    def once(n):
+        t = 0
+        for _ in range(n // MOST):
+            begun = now()
+            squares = pool.map(square, range(1, MOST + 1), chunksize=chunk)
+            t += now() - begun
+            assert squares[-1] == MOST ** 2
+        return t
+    with pool:
+        rate(w, variant, once, MOST, "jobs/s")
+
+
+def pool_map_tiny_1(w):
+    import multiprocessing as mp
+    map_tiny(w, "mp.Pool", mp.get_context("fork").Pool(2), 1)
+
+
+def pool_map_tiny_100(w):
+    import multiprocessing as mp
+    map_tiny(w, "mp.Pool", mp.get_context("fork").Pool(2), 100)
+
+
+def thread_pool_map_tiny_1(w):
+    from multiprocessing.pool import ThreadPool
+    map_tiny(w, "mp ThreadPool", ThreadPool(2), 1)
+
+
+def thread_pool_map_tiny_100(w):
+    from multiprocessing.pool import ThreadPool
+    map_tiny(w, "mp ThreadPool", ThreadPool(2), 100)
+
+
 # ---- HTTP
 def fetch_many(w):
     """1,000 gets, 100 at once, from heddle's server: it is the same for all clients."""
