@@ -6,6 +6,7 @@ local pool = require "heddle.pool"
 local process = require "heddle.process"
 local shared = require "heddle.shared"
 local sync = require "heddle.sync"
+local thread = require "heddle.thread"
 local queue = require "heddle.queue"
 
 local models = { "coroutines", "threads", "isolates", "processes" }
@@ -250,6 +251,18 @@ describe("pool:imap", function()
     assert.equal(9, p:apply(square, 3))
   end)
 
+  each("takes what the generic for does", function(model)
+    local p <close> = pool.new(model, 2)
+    local q, got = queue.new(), {}
+    q:put_many { 1, 2, 3 }
+    q:close()
+    for i, v in p:imap(square, q:items()) do got[i] = v end
+    assert.same({ 1, 4, 9 }, got)
+    for _, v in p:imap_unordered(square, ipairs { "a", "b" }) do got[#got + 1] = v end
+    table.sort(got)
+    assert.same({ 1, 1, 4, 4, 9 }, got)
+  end)
+
   each("unordered: gives each once, the quick before the slow", function(model)
     local p <close> = pool.new(model, 2)
     local event, got = sync.event(), {}
@@ -360,6 +373,18 @@ describe("the end of a pool", function()
     assert.equal("apple\napple\napple\n", r.out)
   end)
 
+  each("Ctrl-C stops the workers and begins no more jobs", function(model)
+    local r = helper.script(([[
+      local p = require("heddle.pool").new("%s", 2)
+      for i = 1, 6 do p:submit(function() require("heddle").sleep(60) end) end
+      p:close()
+      p:join()
+    ]]):format(model), { interrupt = 0.3 })
+    assert.equal(130, r.code)
+    assert.is_nil(r.err:find "asked")
+    assert.is_true(r.wall < 10 * helper.slack)
+  end)
+
   each("jobs that wait for their own pool are a deadlock that is reported", function(model)
     local r = helper.script(([[
       local p <close> = require("heddle.pool").new("%s", 1)
@@ -453,6 +478,35 @@ describe("workers", function()
     f:result()
     assert.equal("flour", q:get())
   end)
+
+  it("may be started by a thread that has ended", function()
+    for _, model in ipairs(models) do
+      local p = thread.start(function()
+        local own = pool.new(model, 1)
+        assert(own:apply(square, 2) == 4)
+        return own
+      end):result()
+      assert.equal(9, p:apply(square, 3))
+      if model == "processes" then raises("worker died", p.apply, p, os.exit, 3) end
+      local f = thread.start(function() return p:submit(nap, 0.01, 7) end):result()
+      assert.equal(7, f:result())
+      p:close()
+      p:join()
+    end
+  end)
+
+  each("fail a job whose arguments or results can't be read at the other side", function(model)
+    local p <close> = pool.new(model, 1)
+    local function module_of(name)
+      package.preload[name] = function() return { f = function() end } end
+      return require(name)
+    end
+    raises("module 'here_only' not found", p.apply, p, give, module_of "here_only")
+    package.loaded.here_only, package.preload.here_only = nil, nil
+    raises("module 'there_only' not found", p.apply, p, module_of, "there_only")
+    raises("module 'there_only' not found", p.map, p, module_of, { "there_only" })
+    assert.equal(4, p:apply(square, 2))
+  end, copying)
 
   it("may be in a pool of a worker", function()
     for _, model in ipairs(copying) do

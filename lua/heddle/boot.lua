@@ -50,8 +50,10 @@ local function close_all()
 end
 
 
--- Every task and worker is asked to stop, then made to.
+-- Every task and worker is asked to stop, then made to. Pools begin no more jobs.
 function boot.stop_all()
+  local pool = package.loaded["heddle.pool"]
+  if pool then pool.stop() end
   loop.release()
   local live, tasks = worker.live(), task.others(true)
   for _, handle in ipairs(live) do handle:cancel() end

@@ -314,33 +314,37 @@ function methods:starmap(fn, list, options)
 end
 
 
-local function stream(self, what, fn, iterable, ordered)
+local function stream(self, what, fn, ordered, iterable, state, control)
   check_function(what, fn)
   if type(iterable) ~= "table" and type(iterable) ~= "function" then
     misuse(3, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
       what, type(iterable))
   end
-  return pool_map.stream(self, fn, iterable, ordered)
+  return pool_map.stream(self, fn, ordered, iterable, state, control)
 end
 
 
 ---Iterates over place and result of each item, in order; takes the items as it goes on.
 ---@param fn function
 ---@param iterable table|function a list, or a function that returns the next item, nil at the end
+---@param state? any what the generic `for` would call it with: so p:imap(fn, q:items()) works
+---@param control? any
 ---@return fun(): integer?, any
-function methods:imap(fn, iterable)
+function methods:imap(fn, iterable, state, control)
   check_open(self, "imap")
-  return stream(self, "imap", fn, iterable, true)
+  return stream(self, "imap", fn, true, iterable, state, control)
 end
 
 
 ---The same in the order in which the results come.
 ---@param fn function
 ---@param iterable table|function
+---@param state? any
+---@param control? any
 ---@return fun(): integer?, any
-function methods:imap_unordered(fn, iterable)
+function methods:imap_unordered(fn, iterable, state, control)
   check_open(self, "imap_unordered")
-  return stream(self, "imap_unordered", fn, iterable, false)
+  return stream(self, "imap_unordered", fn, false, iterable, state, control)
 end
 
 
@@ -355,7 +359,10 @@ end
 
 -- Reports the errors that nobody asked for.
 local function report_unasked(self)
-  for f in pairs(self.unasked) do
+  local unasked = {}
+  for f in pairs(self.unasked) do unasked[#unasked + 1] = f end
+  table.sort(unasked, function(a, b) return a.id < b.id end)
+  for _, f in ipairs(unasked) do
     self.unasked[f] = nil
     io.stderr:write(("heddle: job %s of %s failed, and nobody asked for its result: %s\n%s\n")
       :format(f.name, self.name, tostring(f.failure.err), f:traceback()))
@@ -473,6 +480,14 @@ function pool.finish()
       core.close(p)
       join(p)
     end
+  end
+end
+
+
+---After Ctrl-C: what is in the pools is given up.
+function pool.stop()
+  for p in pairs(all) do
+    if p.interpreter == jobs.interpreter() then core.terminate(p) end
   end
 end
 

@@ -445,11 +445,13 @@ function copies.kill(p)
   p.jobs:close()
   p.works, p.places = {}, {}
   for _, slot in ipairs(p.slots) do
-    if slot.handle and p.kind == "process" then
-      slot.handle:kill()
-    elseif slot.handle then
-      slot.handle:cancel { hard = true }
+    local h = slot.handle
+    if h and p.kind == "process" then
+      h:kill()
+    elseif h then
+      h:cancel { hard = true }
     end
+    if h then h:traceback() end -- asked for: nobody else will
   end
   jobs.answer(p.answers, false, 0, true) -- the supervisor looks up
 end

@@ -288,7 +288,7 @@ local AHEAD = 8 -- items out for each worker
 
 ---Items of an iterable that are out, or have come back and wait to be asked for.
 ---@class heddle.pool.stream
----@field source function
+---@field source function called as the generic `for` does, with state and control
 ---@field fed integer items taken from the source
 ---@field given integer items handed out
 ---@field ready table what came back: by place, or in order of coming (unordered)
@@ -353,8 +353,11 @@ end
 
 
 local function next_item(self)
-  local ok, value = pcall(self.source)
-  if ok and value ~= nil then return value end
+  local ok, value = pcall(self.source, self.state, self.control)
+  if ok and value ~= nil then
+    self.control = value
+    return value
+  end
   if not ok and core.is_cancel(value) then error(value, 0) end
   self.exhausted = true
   if not ok then self.source_error = { value } end
@@ -427,10 +430,10 @@ end
 
 
 ---@return function next, nil, nil, heddle.pool.stream closing it drops what was not begun
-function pool_map.stream(p, fn, iterable, ordered)
+function pool_map.stream(p, fn, ordered, iterable, state, control)
   local source = type(iterable) == "table" and items_of(iterable) or iterable
   local self = setmetatable({
-    pool = p, fn = fn, source = source, ordered = ordered,
+    pool = p, fn = fn, source = source, state = state, control = control, ordered = ordered,
     fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = news_of(p, "imap"),
     exhausted = false, over = false, values = p.retry > 0 and {} or nil,
   }, stream)

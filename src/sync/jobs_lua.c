@@ -6,6 +6,7 @@
 #include "sync/array.h"
 #include "sync/bindings_lua.h"
 #include "value/value.h"
+#include "value/wire.h"
 
 #include <string.h>
 
@@ -136,36 +137,65 @@ static void take_leave(void *object, struct park_self *self) {
   sync_queue_leave(object, self, SYNC_GETTERS);
 }
 
-static int decode_block(lua_State *L) {
-  const struct sync_message *m = lua_touserdata(L, 1);
-  return value_decode(L, arena_at(m->block), m->size);
+struct bytes {
+  const unsigned char *data;
+  size_t len;
+};
+
+static int decode(lua_State *L) {
+  const struct bytes *bytes = lua_touserdata(L, 1);
+  return value_decode(L, bytes->data, bytes->len);
 }
 
-static int decode_large(lua_State *L, const struct sync_message *message) {
-  struct sync_message m = *message;
-  int top = lua_gettop(L);
-  lua_pushcfunction(L, decode_block);
-  lua_pushlightuserdata(L, &m);
-  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
-  arena_free(m.block);
-  return status == LUA_OK ? lua_gettop(L) - top : lua_error(L);
+// The number with which an answer begins; 0 if it begins with something else.
+static lua_Integer first_number(const struct bytes *bytes) {
+  static const size_t sizes[] = {1, 2, 4, 8};
+  size_t at = 1;
+  uint64_t number = 0;
+  while (at < bytes->len && bytes->data[at] & 0x80) // how many values there are
+    at++;
+  if (++at >= bytes->len) return 0;
+  unsigned tag = bytes->data[at];
+  if (tag < WIRE_SMALL) return (lua_Integer)tag;
+  size_t size = tag >= WIRE_INT8 && tag <= WIRE_INT64 ? sizes[tag - WIRE_INT8] : 0;
+  if (at + 1 + size <= bytes->len) memcpy(&number, bytes->data + at + 1, size);
+  return (lua_Integer)number;
 }
 
-// Pushes number and values. When they can't be decoded the number is in the taker's uservalue.
+// With the error on top, why an answer can't be decoded: pushes what a failed job's would be.
+static int push_unreadable(lua_State *L, lua_Integer number) {
+  lua_pushinteger(L, number);
+  lua_insert(L, -2);
+  lua_pushboolean(L, 0);
+  lua_insert(L, -2);
+  return 4;
+}
+
+// Pushes number and values of what was taken.
 static int took(lua_State *L, void *object, struct park_self *self, bool got) {
   (void)object;
   struct jobs_taker *taker = lua_touserdata(L, 1);
   if (!got) return object_timed_out(L, "timeout");
   if (self->closed) return object_timed_out(L, "closed");
+  uint64_t block = taker->message.block;
+  struct bytes bytes = {block ? arena_at(block) : taker->bytes.data,
+                        block ? taker->message.size : taker->bytes.len};
   lua_pushinteger(L, (lua_Integer)taker->place);
-  if (taker->message.block) return 1 + decode_large(L, &taker->message);
-  return 1 + value_decode(L, taker->bytes.data, taker->bytes.len);
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, decode);
+  lua_pushlightuserdata(L, &bytes);
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  lua_Integer number = status == LUA_OK || taker->claim ? 0 : first_number(&bytes);
+  arena_free(block);
+  if (status == LUA_OK) return 1 + lua_gettop(L) - top;
+  return taker->claim ? lua_error(L) : push_unreadable(L, number);
 }
 
 static const struct loop_op take_op = {"pool:take", take_attempt, take_leave, took,
                                        object_describe};
 
-// taker:take([timeout]) -> number, values... | nil, "timeout"|"closed"
+// taker:take([timeout]) -> number, values... | nil, "timeout"|"closed". Raises what can't be
+// decoded; an answer then is that of a failed job.
 static int m_take(lua_State *L) {
   struct jobs_taker *taker = luaL_checkudata(L, 1, TAKER_META);
   double timeout = luaL_optnumber(L, 2, -1);
