@@ -31,24 +31,17 @@ local function curve(samples)
 end
 
 
---- The times of all ended jobs of some runs: between two fields of a job.
-local function samples(runs, first, last)
-  local list = {}
-  for _, run in ipairs(runs) do
-    for _, job in ipairs(run.jobs) do
-      local from, till = job[first], job[last]
-      if job.ended and from and till then list[#list + 1] = math.max(0, till - from) end
-    end
-  end
-  return list
-end
-
-
+--- The percentiles of all ended jobs of some runs, by three clocks.
 local function curves(runs)
-  return {
-    total = curve(samples(runs, "due", "ended")), wait = curve(samples(runs, "due", "started")),
-    run = curve(samples(runs, "started", "ended")),
-  }
+  local total, wait, run, n = {}, {}, {}, 0
+  for _, report in ipairs(runs) do
+    report:each_ended(function(due, started, ended)
+      n = n + 1
+      total[n], wait[n] = math.max(0, ended - due), math.max(0, started - due)
+      run[n] = ended - started
+    end)
+  end
+  return { total = curve(total), wait = curve(wait), run = curve(run) }
 end
 
 
@@ -118,7 +111,8 @@ end
 local MOST_ERRORS = 50
 
 local function errors_of(run)
-  local list, more = json.list {}, 0
+  local list, more, totals = json.list {}, 0, run:totals()
+  if totals.done + totals.left == #run.jobs then return list end
   for _, job in ipairs(run.jobs) do
     if job.error and #list < MOST_ERRORS then
       list[#list + 1] = ("job %d (%s): %s"):format(job.number, job.kind, tostring(job.error))
