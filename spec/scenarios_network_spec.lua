@@ -48,6 +48,19 @@ describe("scenarios of the network:", function()
       .. "/queue    status 200, Queues", scenarios.sorted(r.out))
   end)
 
+  scenario("server_models", function(r)
+    assert.matches("^a task   per client: 400 answers in %d+ ms\n", r.out)
+    assert.matches("\na thread per client: 400 answers in %d+ ms\n$", r.out)
+  end)
+
+  scenario("network_trouble", function(r)
+    assert.matches("^fine +200 \nrefused +[^\n]* ECONNREFUSED\nstalls +timeout", r.out)
+    assert.matches("\ntoo large +[^\n]*larger than max_body %(1000 bytes%) EFBIG\n", r.out)
+    assert.matches("\nhangs up +[^\n]* ECONNRESET\n", r.out)
+    assert.matches("\nunknown +%l[^\n]+\n$", r.out) -- what exactly depends on who resolves names
+    assert.equal(6, #scenarios.lines(r.out))
+  end)
+
   scenario("fetch_process", function(r)
     assert.equal("saved: 1, 1\nsaved: 2, 4\nsaved: 3, 9\nsaved: 4, 16\nsaved: 5, 25\nsaved: 6, 36\n"
       .. "rows in the database: 6\n", r.out)
