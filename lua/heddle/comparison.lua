@@ -250,6 +250,18 @@ local function label_line(self)
 end
 
 
+--- The comparison in short: how fast each was, and what it cost.
+---@return string
+function methods:summary()
+  local speed, costs = rows_of(self)
+  local first = self.groups[1] and self.groups[1].runs[1]
+  return table.concat({
+    report_text.columns(speed), "", report_text.columns(costs),
+    "  speed-up: " .. (first and first:speedup_label() or "-"),
+  }, "\n")
+end
+
+
 --- The comparison without its last line, the answer.
 ---@return string
 function methods:tables()

@@ -141,7 +141,8 @@ local function demo_all(args, out)
     runs = runs, seed = args.seed, mix = args.mix and args.mix.name,
     partial = runs[#runs].interrupted,
   }
-  out:print(compared:tables() .. "\n" .. (compared.reason and "\n" .. compared.reason or ""))
+  if compared.partial then out:print "(partial: interrupted)" end
+  out:print(compared:summary() .. "\n" .. (compared.reason and "\n" .. compared.reason or ""))
   out:print(out:bold(compared.answer))
   out:finish(compared)
   return runs[#runs].interrupted and INTERRUPTED or 0
