@@ -1,4 +1,5 @@
 // heddle.native.sync: the lock as Lua sees it.
+#include "base/program.h"
 #include "sync/bindings_lua.h"
 #include "sync/guard_lua.h"
 #include "sync/lock.h"
@@ -86,6 +87,37 @@ static int f_objects(lua_State *L) {
   return 1;
 }
 
+static void set_field(lua_State *L, const char *key, uint64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, key);
+}
+
+static uint64_t count_waits(void) {
+  uint64_t n = 0;
+  for (uint32_t i = 1; i < arena->wait_top; i++)
+    n += park_record(i)->seat != 0;
+  return n;
+}
+
+static uint64_t count_seats(void) {
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    n += program_seat(i)->used != 0;
+  return n;
+}
+
+// sync.memory() -> what the whole program uses of the arena now: `live` bytes of blocks, `objects`,
+// `waits` (waiter records, those included that threads keep for the next), `seats`, `processes`
+static int f_memory(lua_State *L) {
+  lua_createtable(L, 0, 5);
+  set_field(L, "live", arena->live);
+  set_field(L, "objects", sync_count());
+  set_field(L, "waits", count_waits());
+  set_field(L, "seats", count_seats());
+  set_field(L, "processes", arena->processes);
+  return 1;
+}
+
 static const luaL_Reg lock_methods[] = {{"acquire", m_acquire},
                                         {"hold", m_hold},
                                         {"locked", m_locked},
@@ -104,9 +136,7 @@ static const luaL_Reg functions[] = {
 #ifdef HEDDLE_STRESS
     {"die_after", f_die_after},
 #endif
-    {"lock", f_lock},
-    {"objects", f_objects},
-    {NULL, NULL},
+    {"lock", f_lock},           {"memory", f_memory}, {"objects", f_objects}, {NULL, NULL},
 };
 
 // Opens heddle.native.sync.
