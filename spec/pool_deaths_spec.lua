@@ -1,8 +1,10 @@
 -- Pools of processes whose workers are killed at random: every job is returned once or reported
 -- failed, none is lost, none runs to its end twice unless that was asked for.
 local helper = require "spec.helper"
+local jobs = require "heddle.native.jobs"
 local pool = require "heddle.pool"
 local process = require "heddle.process"
+local queue = require "heddle.queue"
 local shared = require "heddle.shared"
 local task = require "heddle.task"
 
@@ -99,5 +101,70 @@ describe("pool workers killed at random", function()
     for i = 1, JOBS do assert.is_true(runs[i] >= 2) end
     assert.equal(2 * JOBS, p:stats().done)
     assert.equal(0, p:stats().failed)
+  end)
+end)
+
+
+-- A process dies after its Nth store into shared memory while it takes a job or answers one.
+describe("the line of jobs, killed at each store of", function()
+  local stress = require("heddle.native.sync").die_after ~= nil
+  local reason = "only the stress build can die at a chosen store"
+  local MOST = 500 -- stores that no operation comes near
+
+  -- Calls act(line, claims) in a process that dies at its Nth store, for each N, then check(line,
+  -- claims, whether it died).
+  local function steps(act, check)
+    for n = 0, MOST do
+      local line = queue.new(0, { shared = true })
+      local claims = shared.array("int", 1)
+      for i = 1, 3 do jobs.post(line, true, {}, {}, true, i, "job", i) end
+      local h = process.start({ method = "forkserver" }, function()
+        local die_after = require("heddle.native.sync").die_after
+        act(line, claims, function() die_after(n) end)
+        die_after(-1)
+      end)
+      h:join()
+      h:traceback()
+      check(line, claims, h:exitcode() == -9)
+      if h:exitcode() == 0 then return end
+    end
+    error("the operation never came to its end")
+  end
+
+  it("taking: the claim tells whether the job was taken", function()
+    if not stress then pending(reason) end
+    steps(function(line, claims, begin)
+      local taker = require("heddle.native.jobs").taker(line, claims, 1)
+      begin()
+      taker:take(0)
+    end, function(line, claims)
+      local taken = jobs.taken(line)
+      assert.equal(3, taken + line:size())
+      assert.equal(taken > 0, claims[1] > 0 and claims[1] <= taken)
+      assert.same({ taken + 1, "job", taken + 1 }, { jobs.taker(line):take(0) })
+    end)
+  end)
+
+  it("answering: the answer is there or not", function()
+    if not stress then pending(reason) end
+    for _, quiet in ipairs { true, false } do
+      steps(function(line, _, begin)
+        local answer = require("heddle.native.jobs").answer
+        begin()
+        answer(line, quiet, 7, true, "result")
+      end, function(line, _, died)
+        local taker = jobs.taker(line)
+        for i = 1, 3 do assert.same({ i, "job", i }, { taker:take(0) }) end
+        local answer = table.pack(taker:take(0))
+        if answer[1] then
+          assert.same({ n = 4, 4, 7, true, "result" }, answer)
+        else
+          assert.is_true(died)
+          assert.same({ n = 2, nil, "timeout" }, answer)
+        end
+        jobs.answer(line, false, 8)
+        assert.equal(8, select(2, taker:take(0)))
+      end)
+    end
   end)
 end)

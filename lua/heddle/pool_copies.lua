@@ -49,6 +49,7 @@ local function watch_slot(p, slot)
 end
 
 
+-- Returns the error when it could not be started.
 local function start_worker(p, slot)
   local options = { name = p.name .. "-" .. slot.number, daemon = true, method = p.method }
   local started, h = pcall(p.module.start, options, worker.run, {
@@ -57,7 +58,7 @@ local function start_worker(p, slot)
     slot = slot.number, initializer = p.initializer, args = p.initializer and p.args,
     max_jobs = p.max_jobs, group = p.id,
   })
-  if not started then return core.break_pool(p, { err = h }) end
+  if not started then return h end
   slot.handle, slot.name = h, options.name
   watch_slot(p, slot)
 end
@@ -87,8 +88,11 @@ function copies.open(p)
     p.slots[i] = { number = i, control = control }
   end
   for _, slot in ipairs(p.slots) do
-    start_worker(p, slot)
-    if p.broken then error(p.broken.err, 0) end
+    local err = start_worker(p, slot)
+    if err then
+      core.break_pool(p, { err = err })
+      error(err, 0)
+    end
   end
 end
 
@@ -328,6 +332,13 @@ local function death_of(p, h)
 end
 
 
+-- Whether a worker that took no job ended by an error: the next one may, too. One whose initializer
+-- failed has said so, and is done.
+local function failed_to_begin(p, h)
+  return h:status() == "failed" and (p.kind ~= "process" or h:exitcode() > 0)
+end
+
+
 local function fail_job(p, slot, number, h)
   local work, place = take_out(p, number)
   if slot.stopped == number then
@@ -340,13 +351,19 @@ end
 
 -- A worker has ended: its job fails or is done again, and another takes its place.
 local function bury(p, slot, ended)
-  local h = slot.handle
+  local h, took = slot.handle, p.claims[slot.number] > 0
   jobs.add(p, "ended", -1)
   local number = lost_job(p, slot, ended)
   if number or h:status() ~= "done" then core.count(p, "died") end
+  if took then
+    core.initialized(p)
+  elseif failed_to_begin(p, h) then
+    core.initialized(p, { err = death_of(p, h), worker = slot.name })
+  end
   if not p.ending then
     core.count(p, "restarted")
-    start_worker(p, slot)
+    local err = start_worker(p, slot)
+    if err then core.break_pool(p, { err = err }) end
   end
   if number and p.works[number] then fail_job(p, slot, number, h) end
 end

@@ -284,7 +284,8 @@ local ending = {
     if p.ending then return end
     core.count(p, "restarted")
     slot.jobs, slot.ready = 0, false
-    start_thread(p, slot)
+    local err = start_thread(p, slot)
+    if err then core.break_pool(p, { err = err }) end
   end,
 }
 
@@ -320,10 +321,11 @@ local function work(p, slot)
 end
 
 
+-- Returns the error when it could not be started.
 function start_thread(p, slot)
   local start = require("heddle.thread").start
   local started, h = pcall(start, { name = slot.name, daemon = true }, work, p, slot)
-  if not started then return core.break_pool(p, { err = h }) end
+  if not started then return h end
   slot.handle = h
 end
 
@@ -333,7 +335,11 @@ function threads.open(p)
   p.slots = {}
   for i = 1, p.size do
     p.slots[i] = { jobs = 0, name = p.name .. "-" .. i }
-    start_thread(p, p.slots[i])
+    local err = start_thread(p, p.slots[i])
+    if err then
+      core.break_pool(p, { err = err })
+      error(err, 0)
+    end
   end
 end
 
