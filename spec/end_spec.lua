@@ -94,6 +94,25 @@ describe("when the main script returns", function()
     assert.equal("daemon got it\n", run.out)
   end)
 
+  helper.each_model("daemons go on while tasks of the main thread do", function(_, model)
+    local run = script([[
+      local heddle = require "heddle"
+      local up, done = require("heddle.sync").event(), require("heddle.sync").event()
+      require("heddle.MODEL").start({ daemon = true }, function()
+        up:wait()
+        print "daemon"
+        done:set()
+      end)
+      heddle.spawn(function()
+        heddle.sleep(0.02)
+        up:set()
+        done:wait()
+        print "task"
+      end)
+    ]], model)
+    assert.equal("daemon\ntask\n", run.out)
+  end)
+
   it("handles made with new and never started hold nothing up", function()
     local run = script [[
       for _, model in ipairs { "task", "thread", "isolate", "process" } do

@@ -373,6 +373,19 @@ describe("the end of a pool", function()
     assert.equal("apple\napple\napple\n", r.out)
   end)
 
+  each("a pool that was left open stays so for the tasks that go on", function(model)
+    local r = helper.script(([[
+      local heddle = require "heddle"
+      local p = require("heddle.pool").new("%s", 1)
+      heddle.spawn(function()
+        heddle.sleep(0.05)
+        print(p:apply(function() return "late" end))
+      end)
+    ]]):format(model))
+    assert.equal("", r.err)
+    assert.equal("late\n", r.out)
+  end)
+
   each("Ctrl-C stops the workers and begins no more jobs", function(model)
     local r = helper.script(([[
       local p = require("heddle.pool").new("%s", 2)

@@ -17,13 +17,11 @@ local function stop(handle)
 end
 
 
--- Waits for the workers that this interpreter started and has to wait for, then stops its daemons.
--- Pools that were left open do their jobs first.
-function boot.close_workers()
-  local again = true
-  local pool = package.loaded["heddle.pool"]
-  if pool then pool.finish() end
-  while again do
+-- Waits for the workers of this interpreter and the tasks of this OS thread that are to be waited
+-- for.
+local function wait_for_all()
+  local again
+  repeat
     again = false
     for _, handle in ipairs(worker.live()) do
       if not worker.is_daemon(handle) then
@@ -31,22 +29,36 @@ function boot.close_workers()
         handle:join()
       end
     end
-  end
+    for _, handle in ipairs(task.others()) do
+      again = true
+      handle:join()
+    end
+  until not again
+end
+
+
+-- Waits for what is to be waited for, then ends what is not: pools that were left open, once they
+-- have done their jobs, and daemons.
+function boot.close_workers()
+  wait_for_all()
+  local pool = package.loaded["heddle.pool"]
+  if pool then pool.finish() end
   local daemons = worker.live()
   for _, handle in ipairs(daemons) do stop(handle) end
   for _, handle in ipairs(daemons) do handle:join(GRACE) end
 end
 
 
--- The same for the main task of the program: it stays for its tasks and whatever else keeps this OS
--- thread, too, since Ctrl-C is raised in it.
+-- The same for the main task of the program: it stays for whatever else keeps this OS thread, too,
+-- since Ctrl-C is raised in it.
 local function close_all()
   repeat
+    repeat
+      wait_for_all()
+      loop.rest()
+    until #task.others() == 0
     boot.close_workers()
-    local others = task.others()
-    for _, handle in ipairs(others) do handle:join() end
-    loop.rest()
-  until #others == 0 and #task.others() == 0
+  until #task.others() == 0
 end
 
 
