@@ -3,6 +3,7 @@
 --
 -- From: concepts (Concurrency is not Parallelism), article (Joe Armstrong's two queues), simple
 --   (parallelism and asynchrony)
+-- Unlike Python: isolates are its subinterpreters, each with a lock of its own since 3.12.
 
 local heddle = require "heddle"
 local queue = require "heddle.queue"

@@ -2,6 +2,8 @@
 -- Two workers count, first as threads, then as processes: how long did each wait for its lock?
 --
 -- From: roundup (1 Process => 1 GIL, n Processes => n GILs), demo (Process-based concurrency)
+-- Unlike Python: `thread.gil()` tells how long a thread has waited for its lock; CPython keeps no
+-- such count.
 
 local heddle = require "heddle"
 local thread = require "heddle.thread"

@@ -2,6 +2,7 @@
 -- all.
 --
 -- From: roundup (threads setup is faster; processes setup is slower)
+-- Unlike Python: isolates are its subinterpreters; the times are those of this machine.
 
 local heddle = require "heddle"
 local process = require "heddle.process"

@@ -3,6 +3,8 @@
 --
 -- From: simple (Threading: the same memory space), roundup (each process has its memory share),
 --   concepts (Multithreading, Multiprocessing)
+-- Unlike Python: isolates are its subinterpreters. A global there belongs to a module, here to the
+-- interpreter.
 
 local heddle = require "heddle"
 

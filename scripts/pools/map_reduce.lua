@@ -2,6 +2,7 @@
 -- Each process reduces a part of its own, so that only one number of each part comes back.
 --
 -- From: roundup (Multiprocessing: map and reduce)
+-- Unlike Python: `starmap` takes the lists of arguments as there.
 
 local pool = require "heddle.pool"
 

@@ -2,6 +2,7 @@
 -- With one worker it waits for itself; with two it is done; with `n` such jobs at once `n` starve.
 --
 -- From: simple (a task is assigned to an available thread from the pool)
+-- Unlike Python: the same there; its documentation warns of it.
 
 local pool = require "heddle.pool"
 

@@ -1,6 +1,7 @@
 -- Each of five workers is a process of its own, as its process id tells.
 --
 -- From: concepts (Multiprocessing, first listing)
+-- Unlike Python: the same there.
 
 local process = require "heddle.process"
 

@@ -3,6 +3,7 @@
 -- threads go on for ever, and with them the program. (Here they are daemons, so that it ends.)
 --
 -- From: simple (Threading, third listing)
+-- Unlike Python: the listing as it stands, but for the daemons and shorter pauses.
 
 local heddle = require "heddle"
 local queue = require "heddle.queue"

@@ -2,6 +2,8 @@
 -- doubled.
 --
 -- From: roundup (Multiprocessing: Queue), article (each process can read or write to the queue)
+-- Unlike Python: a queue can be closed, so that consumers end when it is empty; there each needs a
+-- sentinel.
 
 local process = require "heddle.process"
 local queue = require "heddle.queue"

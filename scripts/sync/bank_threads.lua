@@ -2,8 +2,8 @@
 -- apart. A switch between reading the balance and writing it back loses what others did meanwhile.
 --
 -- From: roundup (Multithreading: race condition and lock)
--- Unlike Python: a shorter switch interval makes the loss certain; CPython loses updates as well,
--- but only where it switches between these two instructions.
+-- Unlike Python: a short switch interval makes the loss frequent; since 3.10 CPython looks for a
+-- switch only at calls and at the end of a loop, so that the same code there seldom loses.
 
 local sync = require "heddle.sync"
 local thread = require "heddle.thread"

@@ -2,6 +2,7 @@
 -- A producer fills a box that holds two things at most; a consumer empties it.
 --
 -- From: demo (Synchronization primitives: Conditions, Events and Semaphores)
+-- Unlike Python: `with condition:` is a guard that is closed.
 
 local sync = require "heddle.sync"
 local thread = require "heddle.thread"

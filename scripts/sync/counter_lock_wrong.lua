@@ -1,8 +1,9 @@
 -- A lock made after the function that uses it is not the one that the function sees.
--- Python looks the name up when it is called, so the original works by luck of the order. In Lua a
--- local exists from its line on: above it, the same name is a global that nobody ever set.
+-- A local exists from its line on: above it, the same name is a global that nobody ever set.
 --
 -- From: simple (Threading, second listing)
+-- Unlike Python: there a name is looked up when the function is called, so that the original works,
+-- as long as nobody calls it before the lock is made.
 
 local sync = require "heddle.sync"
 local thread = require "heddle.thread"

@@ -1,6 +1,7 @@
 -- Everyone who takes two locks takes them in the same order, and nobody waits for ever.
 --
 -- From: simple (race conditions and other synchronization issues)
+-- Unlike Python: the same there.
 
 local sync = require "heddle.sync"
 local thread = require "heddle.thread"

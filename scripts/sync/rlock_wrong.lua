@@ -2,6 +2,7 @@
 -- Everyone holds a lock here, and nobody holds the same one: two are inside at once.
 --
 -- From: roundup (RLock), simple (fourth listing: an RLock that is never entered twice)
+-- Unlike Python: the same there.
 
 local heddle = require "heddle"
 local shared = require "heddle.shared"

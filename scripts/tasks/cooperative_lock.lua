@@ -2,6 +2,7 @@
 --
 -- From: roundup (Cooperative: tasks announce when they are ready to be switched out), concepts
 --   (Cooperative Multitasking)
+-- Unlike Python: `await` marks where a task may be switched out; here any call that waits may.
 
 local sync = require "heddle.sync"
 local task = require "heddle.task"

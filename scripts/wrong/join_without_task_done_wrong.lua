@@ -2,6 +2,7 @@
 -- The queue is empty, and still not finished.
 --
 -- From: simple (Threading, third listing: task_done and join)
+-- Unlike Python: the same there, but its `join` takes no time-out.
 
 local queue = require "heddle.queue"
 local thread = require "heddle.thread"
