@@ -32,7 +32,7 @@ local IDLE_KINDS = { Worker = true, Queue = true, Pipe = true, Event = true, Lat
 ---@field at integer[]  nanoseconds
 ---@field till integer[]
 ---@field what table<integer, string>  what was waited for
----@field holder table<integer, integer>  the task that held it when the wait began
+---@field holder table<integer, integer>  the task that held what was waited for
 ---@field waker table<integer, integer>  the task that ended the wait
 ---@field ended? integer
 ---@field outcome? string  "done", "failed", "cancelled", "killed"
@@ -104,7 +104,7 @@ local visit = {}
 visit[trace_records.RUN] = function(self, e)
   local lane = lane_of(self, e.task)
   if not lane.thread then settle(self, lane, e.thread) end
-  e.thread.current = lane
+  e.thread.current, e.thread.last = lane, lane
   if e.thread.wanted then -- the thread, woken for this task, had to wait for the GIL first
     lane.gil = e.thread.wanted
     if lane.now == RUNNABLE then lane.about, lane.held = "the GIL", lane.gil end
@@ -175,19 +175,23 @@ end
 
 
 visit[trace_records.WANT] = function(self, e)
-  local lane, holder = e.thread.current, self.by_seat[e.a - 1]
-  local held = holder and holder.current and holder.current.task
-  if not lane then
-    e.thread.wanted = held
-  elseif lane.now == RUNNING then
-    enter(lane, e.time, RUNNABLE, "the GIL", held)
-  end
+  local lane = e.thread.current
+  e.thread.holder = self.by_seat[e.a - 1]
+  if lane and lane.now == RUNNING then enter(lane, e.time, RUNNABLE, "the GIL") end
 end
 
 
+--- The task for which another thread held the GIL has begun to run by now, if it was just woken.
 visit[trace_records.HAVE] = function(_, e)
-  local lane = e.thread.current
-  if lane and lane.now == RUNNABLE then enter(lane, e.time, RUNNING) end
+  local lane, holder = e.thread.current, e.thread.holder
+  local held = holder and holder.last and holder.last.task
+  e.thread.holder = nil
+  if not lane then
+    e.thread.wanted = held
+  elseif lane.now == RUNNABLE then
+    lane.held = held
+    enter(lane, e.time, RUNNING)
+  end
 end
 
 

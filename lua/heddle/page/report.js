@@ -407,11 +407,9 @@ function describeSlice(lane, i, moment) {
   return { state: STATES[lane.state[i]] || "not there", from, till, job, ...about };
 }
 
-function sliceText(lane, s) {
-  let text = `${lane.name}: ${s.state}`;
-  if (s.what) text += ` (${s.what})`;
-  return `${text}, ${time(s.till - s.from)}`;
-}
+// "waiting for a lock (the till)"; the GIL has been said already.
+const stateText = (s) => (s.what && s.what !== "the GIL" ? `${s.state} (${s.what})` : s.state);
+const sliceText = (lane, s) => `${lane.name}: ${stateText(s)}, ${time(s.till - s.from)}`;
 
 // A link to a task's lane at the moment that matters.
 function link(who, moment) {
@@ -438,10 +436,9 @@ function choose(lane, slice, moment) {
   if (!l || slice < 0 || slice >= l.n) return;
   const s = describeSlice(l, slice, moment);
   const first = element("p");
-  first.append(element("b", l.name), ` ${s.state}${s.what ? ` (${s.what})` : ""} for ${time(s.till - s.from)}, from ${
-    time(s.from)} to ${time(s.till)} of the run; process ${l.pid}, thread ${l.tid}.`);
+  first.append(element("b", l.name), ` ${stateText(s)} for ${time(s.till - s.from)}, from ${time(s.from)} to ${time(s.till)} of the run; process ${l.pid}, thread ${l.tid}.`);
   const second = element("p");
-  if (s.holder !== undefined) second.append("Held by ", link(s.holder, s.from), " when the wait began. ");
+  if (s.holder !== undefined) second.append("Held by ", link(s.holder, s.from + 2), " then. ");
   if (s.waker !== undefined) second.append("Woken by ", link(s.waker, s.till), ". ");
   if (s.job) {
     second.append(`Job #${s.job.n} (${s.job.kind}): ${s.job.status}, ran ${time(s.job.till - s.job.from)}${
