@@ -133,6 +133,11 @@ add("recorder_on", "trace", { { "heddle", 0.9, work = "recorder_off" } })
 -- until a report of 100,000 slices shows its first picture
 add("html_100k", "trace", {}, { at_most = 2000, less = true })
 
+-- of the service: CPU time for each empty job, and the memory of a million of them
+add("service_job", "service", {}, { at_most = 2, less = true })
+add("service_job_run", "service", {}, { less = true })
+add("service_million", "service", {}, { at_most = 1024, less = true, slow = true })
+
 add("demo_sequential", "demo", { { "python demo", 1.2, work = "sequential" } }, { slow = true })
 add("demo_threads", "demo", { { "python demo", work = "threads" } }, { slow = true })
 add("demo_isolates", "demo", { { "heddle", 1.9, work = "demo_sequential" } }, { slow = true })

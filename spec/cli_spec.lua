@@ -268,6 +268,7 @@ describe("heddle demo", function()
       ["--seed=99999999999999999999"] = "64 bits",
       ["--time=soon"] = "%-%-time: a duration such as 10, 2s or 250ms expected, got 'soon'",
       ["--time=-1"] = "got '%-1'",
+      ["--time=99999999999h"] = "%-%-time: at most 100 years expected",
       ["--method=frok"] = "one of fork, spawn, forkserver expected.*did you mean 'fork'%?",
       ["--sed=1"] = "unknown option '%-%-sed': did you mean '%-%-seed'%?",
       ["--full-time=3"] = "%-%-full%-time",

@@ -125,6 +125,7 @@ describe("heddle compare", function()
     refuses({ "etl", "--warmup=-1" }, "%-%-warmup: a whole number from 0")
     refuses({ "etl", "--round=1" }, "unknown option '%-%-round': did you mean '%-%-rounds'%?")
     refuses({ "etl", "--models=task", "--method=fork" }, "%-%-method: only processes")
+    refuses({ "bursty", "--jobs=500" }, "%-%-jobs: arrivals: a trace of at least 500 times")
     refuses({ "etl", "--quiet=1" }, "%-%-quiet: it takes no value")
     local r = helper.heddle { "compare", "etl", "--csv=/nonexistent/x.csv" }
     assert.equal(1, r.code)

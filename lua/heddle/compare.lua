@@ -136,7 +136,7 @@ local function convert(args)
   if args.method and not table.concat(args.models, ","):find "processes" then
     usage.fail("--method: only processes are started by a method, and they are not compared")
   end
-  args.mix = require("heddle.mix_load").load(args.word)
+  args.mix = require("heddle.mix_load").resized(args.word, args.jobs)
   args.drawn = not args.seed
   args.seed = args.seed or math.random(0, 0x7fffffff)
   return args
@@ -145,10 +145,10 @@ end
 
 local function introduce(args, list)
   if args.quiet then return end
-  local text = ("heddle compare: %s, %d jobs, %d setups, %d rounds after %d of warm-up, seed %d%s")
-    :format(args.mix.name, args.jobs or args.mix.count, #list, args.rounds, args.warmup, args.seed,
-      args.drawn and " (drawn)" or "")
-  usage.write(io.stderr, text)
+  local count = require("heddle.report_text").count
+  usage.write(io.stderr, ("heddle compare: %s, %s, %s, %s after %d of warm-up, seed %d%s"):format(
+    args.mix.name, count(args.mix.count, "job"), count(#list, "setup"),
+    count(args.rounds, "round"), args.warmup, args.seed, args.drawn and " (drawn)" or ""))
 end
 
 

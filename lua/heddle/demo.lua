@@ -81,7 +81,7 @@ local function convert(args)
   if args.method and args.model and args.model ~= "processes" then
     usage.fail("--method: only processes are started by a method, not %s", args.model)
   end
-  if args.mix then args.mix = require("heddle.mix_load").load(args.mix) end
+  if args.mix then args.mix = require("heddle.mix_load").resized(args.mix, args.jobs) end
   args.jobs = args.jobs or (args.mix and args.mix.count) or 20
   args.time, args.workers = args.time or 10, args.workers or 4
   if args.queue then read_queue(args) end

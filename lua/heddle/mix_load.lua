@@ -86,4 +86,18 @@ function mix_load.load(word)
 end
 
 
+--- Reads a mix with another number of jobs.
+---@param word string  as for mix_load.load
+---@param jobs? integer  nil: as many as it has
+---@return heddle.mix.Mix  raises as mix_load.load does, and a usage failure where its trace is too
+---  short for them
+function mix_load.resized(word, jobs)
+  local made = mix_load.load(word)
+  local ok, other = pcall(made.resized, made, jobs)
+  if ok then return other end
+  local why = other:gsub("^.-mix%.new: ", "")
+  usage.fail("--jobs: %s", (why:gsub(" %[.-%]$", "")))
+end
+
+
 return mix_load

@@ -5,6 +5,8 @@
 
 local usage = {}
 
+local YEAR = 365 * 24 * 3600.0
+local LONGEST = 100 * YEAR -- of a duration
 local UNITS = { us = 1e-6, ms = 1e-3, s = 1, m = 60, min = 60, h = 3600 }
 
 
@@ -117,6 +119,8 @@ function usage.duration(name, text)
   local value, factor = tonumber(number), UNITS[unit == "" and "s" or unit]
   if not value or not factor then
     usage.fail("%s: a duration such as 10, 2s or 250ms expected, got '%s'", name, text)
+  elseif value * factor > LONGEST then
+    usage.fail("%s: at most %.0f years expected, got '%s'", name, LONGEST / YEAR, text)
   end
   return value * factor
 end
