@@ -198,6 +198,12 @@ int http_server_start(struct http_server *server) {
   return ENOMEM;
 }
 
+// Lets its driver look again. Under the GIL, from any thread of the interpreter.
+void http_server_wake(struct http_server *server) {
+  if (server->end.reached || server->driver->state != TASK_PARKED) return;
+  loop_ready(server->loop, server->driver);
+}
+
 // Does what can be done now without waiting.
 void http_server_work(struct http_server *server) { mhd.run(server->daemon); }
 

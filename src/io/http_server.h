@@ -49,6 +49,7 @@ struct http_server {
 };
 
 int http_server_start(struct http_server *server);
+void http_server_wake(struct http_server *server);
 void http_server_work(struct http_server *server);
 int64_t http_server_due(struct http_server *server);
 void http_server_stop_listening(struct http_server *server);
