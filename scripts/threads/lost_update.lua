@@ -1,4 +1,4 @@
--- Threads that do `count = count + 1` lose updates, as in CPython; with a lock they lose none.
+-- Threads that do `count = count + 1` lose updates; with a lock they lose none.
 -- A thread may be switched out between reading the old value and writing the new one, and what the
 -- others wrote meanwhile is then overwritten. A short switch interval makes it frequent.
 --
