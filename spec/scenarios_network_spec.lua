@@ -75,6 +75,14 @@ describe("scenarios of the network:", function()
     end)
   end)
 
+  it("fetch_process says what is missing without LuaSQL", function()
+    local env = { LUA_CPATH = "/nonexistent/?.so", LUA_CPATH_5_4 = "/nonexistent/?.so" }
+    local r = helper.heddle({ "run", "fetch_process" }, { env = env })
+    assert.equal(1, r.code)
+    assert.equal("", r.out)
+    assert.matches("^heddle: this needs LuaSQL for SQLite: apt install lua%-sql%-sqlite3\n", r.err)
+  end)
+
   it("fetch_process tells of a database that can't be opened", function()
     local r = fetch_process "/nonexistent/squares.db"
     assert.equal(1, r.code)
