@@ -18,6 +18,8 @@ Usage: heddle                              the REPL at a terminal, else the scri
        heddle run NAME [args…]             run a scenario
        heddle list                         what scenarios and mixes there are
        heddle explain [CODE]               what the code in an error message means
+       heddle doctor                       what this machine gives, and what is missing
+       heddle completion SHELL             completions for bash, zsh or fish
        heddle COMMAND --help               more on one command
 
 Options:
@@ -36,7 +38,7 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local VERB_NAMES = { "compare", "demo", "explain", "list", "run" }
+local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
 local OPTION_NAMES = {
   "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
 }
@@ -192,6 +194,16 @@ function verbs.demo(words)
 end
 
 
+function verbs.doctor(words)
+  return require("heddle.doctor").main(words)
+end
+
+
+function verbs.completion(words)
+  return require("heddle.completion").main(words)
+end
+
+
 function verbs.explain(words)
   return require("heddle.explain").main(words)
 end
@@ -275,7 +287,7 @@ local function show(what)
   if what == "help" then
     say(HELP)
   else
-    say(("heddle %s (%s)"):format(require("heddle")._VERSION or "0.1.0", _VERSION))
+    say(require("heddle.version").text())
   end
   return 0
 end

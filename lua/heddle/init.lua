@@ -2,6 +2,7 @@
 local task = require "heddle.native.task"
 
 local heddle = {
+  _VERSION = "0.1.0",
   now = task.now,
   sleep = task.sleep,
   yield = task.yield,

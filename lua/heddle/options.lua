@@ -63,19 +63,27 @@ local function read_word(command, args, word)
 end
 
 
+--- Tells a parser of lua-argparse the word and the options of a command.
+---@param parser table
+---@param command heddle.options.Command
+function options.describe(parser, command)
+  local word = command.word
+  if word then parser:argument(word.name:lower(), word.help):argname(word.name):args "?" end
+  for _, value in ipairs(command.values) do
+    parser:option("--" .. value[1], value[3]):argname(value[2])
+  end
+  for _, flag in ipairs(command.flags) do parser:flag("--" .. flag[1], flag[2]) end
+end
+
+
 --- The help, as lua-argparse lays it out.
 ---@param command heddle.options.Command
 ---@return string
 function options.help(command)
   local parser = require "argparse"(command.name, command.about, command.examples)
   parser:add_help(false)
-  local word = command.word
-  if word then parser:argument(word.name:lower(), word.help):argname(word.name):args "?" end
   parser:flag("-h --help", "show this help")
-  for _, value in ipairs(command.values) do
-    parser:option("--" .. value[1], value[3]):argname(value[2])
-  end
-  for _, flag in ipairs(command.flags) do parser:flag("--" .. flag[1], flag[2]) end
+  options.describe(parser, command)
   return parser:get_help()
 end
 

@@ -296,7 +296,7 @@ local function at_terminal()
   native.foreground(state.main)
   run_rc()
   print(("heddle %s on %s, %d cores. .help says more; Ctrl-D leaves."):format(
-    require("heddle")._VERSION or "0.1.0", _VERSION, (require("heddle").cores())))
+    require("heddle")._VERSION, _VERSION, (require("heddle").cores())))
   converse()
   local saved, problem = native.save(history_path())
   native.close()

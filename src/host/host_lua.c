@@ -77,11 +77,15 @@ static int f_input(lua_State *L) {
   return input_ready(L, 0, (lua_KContext)loop_self->current);
 }
 
-static const luaL_Reg functions[] = {{"columns", f_columns},
-                                     {"input", f_input},
-                                     {"isatty", f_isatty},
-                                     {"scripts", f_scripts},
-                                     {NULL, NULL}};
+// host.lua_release() -> "Lua 5.4.4"
+static int f_lua_release(lua_State *L) {
+  lua_pushliteral(L, LUA_RELEASE);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"lua_release", f_lua_release}, {"columns", f_columns}, {"input", f_input},
+    {"isatty", f_isatty},           {"scripts", f_scripts}, {NULL, NULL}};
 
 // Opens heddle.native.host.
 int luaopen_heddle_native_host(lua_State *L) {
