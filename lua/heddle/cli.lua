@@ -38,7 +38,7 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
+local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run" }
 local OPTION_NAMES = {
   "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
 }

@@ -20,7 +20,6 @@ completion.command = {
 local PLAIN = {
   { "run", "run a scenario" }, { "list", "what scenarios and mixes there are" },
   { "explain", "what the code of an error message means" },
-  { "top", "what a running program does" },
 }
 
 
