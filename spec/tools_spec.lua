@@ -42,8 +42,9 @@ end)
 describe("heddle completion", function()
   local function completed(words)
     local script = ([[eval "$(%s completion bash)"
-      COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _heddle; printf '%%s\n' "${COMPREPLY[@]}"]])
-      :format(helper.absolute_executable(), words)
+      COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+      _heddle
+      printf '%%s\n' "${COMPREPLY[@]}"]]):format(helper.absolute_executable(), words)
     return helper.command { "bash", "-c", script }.out
   end
 
