@@ -35,6 +35,7 @@ end
 local check = {}
 
 function check.M(state, e)
+  need(state.slices == 0 and state.asyncs == 0, e, "names come first")
   local kind = META[e.name]
   need(kind, e, "unknown metadata")
   need(type(e.args[kind == "string" and "name" or "sort_index"]) == kind, e, "its value")

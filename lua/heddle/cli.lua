@@ -252,7 +252,7 @@ local function read_long(plan, argv, i)
     table.insert(plan.general, ("--%s=%s"):format(name, value))
   elseif name == "quiet" or name == "no-color" or name == "timeline" then
     if name == "timeline" then plan.pictures.timeline = true end
-    if name == "no-color" then plan.pictures.color = false end
+    if name == "no-color" then plan.pictures.plain = true end
     table.insert(plan.general, "--" .. name)
   else
     usage.unknown("unknown option", "--" .. name, OPTION_NAMES, "--")
@@ -337,7 +337,7 @@ local function take_pictures(words, pictures)
     elseif word == "--timeline" then
       pictures.timeline = true
     elseif word == "--no-color" then
-      pictures.color = false
+      pictures.plain = true
     else
       kept[#kept + 1] = word
     end

@@ -42,6 +42,7 @@ local later = {
   locks = function() return require("heddle.watch").locks end,
   ps = function() return require("heddle.watch").ps end,
   seed = function() return require("heddle.native.worker").seed end,
+  trace = function() return require "heddle.trace" end,
   tree = function() return require("heddle.watch").tree end,
 }
 

@@ -13,6 +13,7 @@ local REDRAW = 0.1 -- seconds between two drawings of it
 local CLEAR = "\r\27[K"
 
 local FORMS = { "json", "csv", "markdown" }
+local FILES = { "json", "csv", "markdown", "report", "trace" } -- options that name one
 
 --- The options that both commands have.
 outputs.VALUES = {
@@ -20,8 +21,10 @@ outputs.VALUES = {
     options.text "json" },
   { "csv", "FILE", "write the raw samples to FILE as CSV (- is stdout)", options.text "csv" },
   { "markdown", "FILE", "write tables to FILE as Markdown (- is stdout)", options.text "markdown" },
-  { "report", "FILE", "write a report with pictures to FILE as HTML", options.text "report" },
-  { "trace", "FILE", "write Chrome trace events to FILE", options.text "trace" },
+  { "report", "FILE", "write a report with pictures to FILE as HTML (- is stdout)",
+    options.text "report" },
+  { "trace", "FILE", "write Chrome trace events to FILE, gzipped if it ends in .gz (- is stdout)",
+    options.text "trace" },
 }
 
 outputs.FLAGS = {
@@ -39,9 +42,10 @@ local meta = { __index = methods, __name = "heddle.outputs" }
 
 -- Files ------------------------------------------------------------------------------------------
 
+--- Only one of them may be stdout. Returns where the text goes.
 local function check_stdout(args)
   local first
-  for _, form in ipairs(FORMS) do
+  for _, form in ipairs(FILES) do
     if args[form] == "-" then
       if first then
         usage.fail("--%s=-: stdout is taken by --%s=- already; name a file", form, first)
@@ -49,6 +53,7 @@ local function check_stdout(args)
       first = form
     end
   end
+  return first and io.stderr or io.stdout
 end
 
 
@@ -64,18 +69,14 @@ end
 ---@param args table  what the command was given
 ---@return heddle.outputs.Outputs  raises {failed=} or a usage failure
 function outputs.open(args)
-  check_stdout(args)
-  local self = setmetatable({ args = args, files = {}, out = io.stdout }, meta)
+  local self = setmetatable({ args = args, files = {}, out = check_stdout(args) }, meta)
   for _, form in ipairs(FORMS) do
-    if args[form] then
-      self.files[form] = open_file(form, args[form])
-      if args[form] == "-" then self.out = io.stderr end
-    end
+    if args[form] then self.files[form] = open_file(form, args[form]) end
   end
   if args.report or args.trace or args.timeline then
     self.recording = require("heddle.recording").open {
       report = args.report, trace = args.trace, timeline = args.timeline, out = self.out,
-      color = (args.no_color or (os.getenv "NO_COLOR" or "") ~= "") and false or nil,
+      plain = args.no_color or self.out ~= io.stdout,
     }
   end
   return self

@@ -21,7 +21,7 @@ local meta = { __index = methods, __name = "heddle.recording" }
 
 --- Fails before a long run rather than after it.
 local function check_writable(option, path)
-  if not path then return end
+  if not path or path == "-" then return end
   local file, why = io.open(path, "a")
   if not file then error({ failed = ("--%s: can't write %s"):format(option, why) }, 0) end
   file:close()
@@ -29,10 +29,10 @@ end
 
 
 ---@class heddle.recording.Options
----@field trace? string  path of the Chrome trace events
----@field report? string  path of the HTML report
+---@field trace? string  path of the Chrome trace events; - is stdout
+---@field report? string  path of the HTML report; - is stdout
 ---@field timeline? boolean  draw the lanes on `out`
----@field color? boolean  default: as the terminal has it
+---@field plain? boolean  without colours; default: as the terminal has it
 ---@field out? file*  default: stdout
 
 --- Checks that what is asked for can be written, and turns the recorder on.
@@ -78,6 +78,7 @@ end
 
 
 local function write_file(path, text)
+  if path == "-" then return io.stdout:write(text) and true, "stdout" end
   local file, why = io.open(path, "w")
   if not file then return nil, why end
   local ok, message = file:write(text)
@@ -89,14 +90,15 @@ end
 
 local function draw(self)
   local chart, write = require "heddle.trace_chart", require "heddle.usage".write
-  local out = self.opts.out or io.stdout
+  local out, color = self.opts.out or io.stdout, nil
+  if self.opts.plain then color = false end
   for _, part in ipairs(self.parts) do
     if #self.parts > 1 then
       local label = part.model == "sequential" and part.model
         or ("%s, %d workers"):format(part.model, part.workers)
       write(out, "\n" .. label)
     end
-    write(out, chart.text(part.timeline, { color = self.opts.color }))
+    write(out, chart.text(part.timeline, { color = color }))
   end
 end
 

@@ -46,7 +46,7 @@ end
 -- Names ----------------------------------------------------------------------------------------
 
 local function meta(out, thread, what, args)
-  event(out, "M", thread, out.from, 0, ('"name":"%s","args":{%s}'):format(what, args))
+  event(out, "M", thread, out.from, math.mininteger, ('"name":"%s","args":{%s}'):format(what, args))
 end
 
 
@@ -286,6 +286,7 @@ end
 
 --- Opens a file for writing; through gzip if its name says so.
 local function open(path)
+  if path == "-" then return io.stdout end
   local file, why, code = io.open(path, "w")
   if not file or not path:find "%.gz$" then return file, why, code end
   file:close()
@@ -303,7 +304,12 @@ function trace_json.write(timelines, path)
   local file, why, code = open(path)
   if not file then return nil, why, code end
   local ok, message, number = write_events(file, timelines)
-  local closed, how, status = file:close()
+  local closed, how, status
+  if file == io.stdout then
+    closed, how, status = file:flush()
+  else
+    closed, how, status = file:close()
+  end
   if not ok then return nil, ("%s: %s"):format(path, message), number end
   if not closed then return nil, ("%s: %s %s"):format(path, how, status or ""), status end
   return true
