@@ -113,6 +113,27 @@ describe("when the main script returns", function()
     assert.equal("daemon\ntask\n", run.out)
   end)
 
+  it("a task that is no daemon keeps the daemon workers, too", function()
+    for _, started in ipairs { "%s", 'require("heddle.isolate").start(function() %s end)' } do
+      local run = helper.script(started:format [[
+        local heddle, task = require "heddle", require "heddle.task"
+        local thread = require "heddle.thread"
+        task.start(function()
+          heddle.sleep(0.15)
+          print "task"
+        end)
+        local h = thread.start({ daemon = true }, function()
+          require("heddle").sleep(0.05)
+          print "daemon"
+          require("heddle").sleep(60)
+        end)
+        h:on_done(function() print "daemon's end" end)
+      ]])
+      assert.equal("daemon\ntask\ndaemon's end\n", run.out)
+      assert.equal("", run.err)
+    end
+  end)
+
   it("handles made with new and never started hold nothing up", function()
     local run = script [[
       for _, model in ipairs { "task", "thread", "isolate", "process" } do

@@ -29,7 +29,7 @@ local function wait_for_all()
         handle:join()
       end
     end
-    for _, handle in ipairs(task.others()) do
+    for _, handle in ipairs(task.others(false, true)) do -- one of ours may wait for a daemon
       again = true
       handle:join()
     end
@@ -56,9 +56,11 @@ local function close_all()
     repeat
       wait_for_all()
       loop.rest()
-    until #task.others() == 0
+    until #task.others(false, true) == 0
     boot.close_workers()
-  until #task.others() == 0
+    local others = task.others()
+    for _, handle in ipairs(others) do handle:join() end
+  until #others == 0
 end
 
 

@@ -29,7 +29,6 @@ void task_push_extras(lua_State *L, int handle);
 void task_write_name(lua_State *L, struct loop *loop, struct task *task, char *text, size_t size);
 void task_describe(struct loop *loop);
 void task_describe_where(lua_State *co, char *text, size_t size);
-struct task *task_joined(const struct task *task);
 void task_trace_run(struct loop *loop, struct task *task);
 void task_trace_stop(struct loop *loop, struct task *task);
 int task_traceback(lua_State *L);

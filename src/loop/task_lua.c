@@ -98,7 +98,10 @@ static void join_leave(void *object, struct park_self *self) {
 }
 
 static void join_describe(void *object, char *text, size_t size) {
-  snprintf(text, size, "end of Task-%u", ((struct task *)object)->number);
+  struct task *task = object;
+  snprintf(text, size, "end of Task-%u", task->number);
+  if (size > 7 && task->loop && lua_checkstack(task->loop->base, 8))
+    task_write_name(task->loop->base, task->loop, task, text + 7, size - 7);
 }
 
 static int timed_out(lua_State *L) {
@@ -170,11 +173,6 @@ static const struct loop_op join_op = {"join", join_attempt, join_leave, join_fi
                                        join_describe};
 static const struct loop_op result_op = {"result", join_attempt, join_leave, result_finish,
                                          join_describe};
-
-// The task whose end a task waits for; NULL if it waits for something else.
-struct task *task_joined(const struct task *task) {
-  return task->op == &join_op || task->op == &result_op ? task->object : NULL;
-}
 
 static int wait_for_end(lua_State *L, const struct loop_op *op) {
   struct task *task = task_check(L, 1, op->name);
@@ -324,15 +322,17 @@ static int f_list(lua_State *L) {
   return 1;
 }
 
-// task.others([daemons]) -> this OS thread's other live tasks; daemons only if asked for.
+// task.others([daemons[, own]]) -> this OS thread's other live tasks; daemons only if asked for,
+// the library's own unless only the script's are.
 static int f_others(lua_State *L) {
   struct loop *loop = loop_self;
-  bool daemons = lua_toboolean(L, 1);
+  bool daemons = lua_toboolean(L, 1), own = lua_toboolean(L, 2);
   lua_Integer n = 0;
   lua_newtable(L);
   for (uint32_t i = 0; i < loop->task_cap; i++) {
     const struct task *task = loop->tasks[i];
     if (!task || task == loop->current || (task->daemon && !daemons)) continue;
+    if (own && task->internal) continue;
     task_push(L, loop, loop->tasks[i]);
     lua_rawseti(L, -2, ++n);
   }

@@ -31,7 +31,7 @@ static void write_name(struct loop *loop, struct task *task, char *text, size_t 
   lua_pop(L, 2);
 }
 
-static void write_wait(struct loop *loop, struct task *task, struct task_view *v) {
+static void write_wait(struct task *task, struct task_view *v) {
   char label[80] = "";
   if (task->self.record) {
     const struct park_record *r = park_record(task->self.record);
@@ -41,15 +41,8 @@ static void write_wait(struct loop *loop, struct task *task, struct task_view *v
   } else if (!task->op->attempt) {
     v->since = (int64_t)task->self.number;
   }
-  struct task *joined = task_joined(task);
-  if (joined && joined->loop) {
-    snprintf(v->what, sizeof v->what, "end of ");
-    write_name(joined->loop, joined, v->what + 7, sizeof v->what - 7);
-    return;
-  }
   if (task->op->describe) task->op->describe(task->object, label, sizeof label);
   snprintf(v->what, sizeof v->what, "%.63s", *label ? label : task->op->name);
-  (void)loop;
 }
 
 static void write_one(struct loop *loop, struct task *task, struct task_view *v) {
@@ -58,7 +51,7 @@ static void write_one(struct loop *loop, struct task *task, struct task_view *v)
   v->main = task->main;
   v->state = task->state == TASK_PARKED ? VIEW_BLOCKED : task->co ? VIEW_RUNNING : VIEW_PENDING;
   write_name(loop, task, v->name, sizeof v->name);
-  if (v->state == VIEW_BLOCKED) write_wait(loop, task, v);
+  if (v->state == VIEW_BLOCKED) write_wait(task, v);
   lua_State *co = loop == loop_self ? gil_running : loop->running;
   if (v->state != VIEW_PENDING)
     task_describe_where(loop->current == task ? co : task->parked_in, v->where, sizeof v->where);
