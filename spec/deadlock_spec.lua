@@ -272,6 +272,27 @@ describe("no deadlock is told", function()
     expect_fine(run, "typed\n")
   end)
 
+  it("while a process that waits has been killed and is not dead yet", function()
+    local run = helper.script [[
+      local process, queue = require "heddle.process", require "heddle.queue"
+      local q, up = queue.new(0, { shared = true }), queue.new(0, { shared = true })
+      for i = 1, 60 do
+        local h = process.start(function() up:put(true) q:get() end)
+        up:get()
+        if i % 2 == 0 then
+          h:kill(i % 4 == 0 and "SIGTERM" or nil)
+        else
+          os.execute("kill -9 " .. h.pid)
+        end
+        h:join()
+        pcall(h.result, h)
+      end
+      print "fine"
+      os.exit(0)
+    ]]
+    assert.equal("fine\n", run.all)
+  end)
+
   it("in a storm of hand-overs between all models", function()
     expect_fine(script [[
       local q, back = queue.new(1), queue.new(1)

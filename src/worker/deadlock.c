@@ -6,7 +6,9 @@
 
 #include "sync/lock.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +21,34 @@ static bool seats_are_hopeless(void) {
   return true;
 }
 
+// The number in base 16 behind `name` in the text of /proc/PID/status.
+static uint64_t status_bits(const char *text, const char *name) {
+  const char *at = strstr(text, name);
+  return at ? strtoull(at + strlen(name), NULL, 16) : 0;
+}
+
+// Whether a process has a signal to take, or has taken its last: it is about to die, or to run a
+// handler. Its threads still look asleep then.
+static bool has_signal(int pid) {
+  char text[4096], path[32];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+  if (fd >= 0) close(fd);
+  if (n <= 0) return true; // it is gone
+  text[n] = 0;
+  const char *state = strstr(text, "\nState:\t");
+  if (state && (state[8] == 'Z' || state[8] == 'X')) return true;
+  uint64_t pending = status_bits(text, "\nSigPnd:") | status_bits(text, "\nShdPnd:");
+  return (pending & ~status_bits(text, "\nSigBlk:")) != 0;
+}
+
 static bool processes_are_settled(void) {
   for (uint32_t i = 0; i < arena->process_top; i++) {
-    uint32_t state = program_process(i)->state;
+    const struct program_process *p = program_process(i);
+    uint32_t state = p->state;
     if (state == PROCESS_STARTING || state == PROCESS_DEAD) return false;
+    if (state == PROCESS_LIVE && p->pid && has_signal(p->pid)) return false;
   }
   return true;
 }
