@@ -84,6 +84,22 @@ describe("heddle.comparison", function()
       .. "4.00 s of CPU and was ready after 1 ms, processes x2 4.00 s after 500 ms", c.reason)
   end)
 
+  it("judges jobs that arrive one by one by how long they took from when they were due", function()
+    local function arriving(model, run_time, wall)
+      local r = run(model, 2, wall, { arriving = true, run = run_time })
+      for i, job in ipairs(r.jobs) do
+        job.due = job.started - run_time
+        job.ended = job.started + run_time
+        assert.equal(i - 1, job.number)
+      end
+      return r
+    end
+    local c = compare(arriving("coroutines", 0.2, 4.0), arriving("isolates", 0.1, 4.1))
+    assert.equal("isolates x2 answered fastest: 2.00 times as fast as coroutines x2", c.answer)
+    assert.equal("there a job waited 100 ms and ran 100 ms, under coroutines x2 200 ms and ran "
+      .. "200 ms in the mean", c.reason)
+  end)
+
   it("names a few of many", function()
     local runs = { run("sequential", 1, 4.0) }
     for workers = 1, 6 do runs[#runs + 1] = run("isolates", workers, 4.0 / workers) end

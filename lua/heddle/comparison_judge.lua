@@ -1,5 +1,7 @@
---- Which of several groups of runs was best, by how much, and why. The reason is read from what
--- was measured: CPU seconds against wall time, waits for the GIL and for locks, time that jobs
+--- Which of several groups of runs was best, by how much, and why. Where all jobs are there at the
+-- start, it is the one that does most in a second; where they arrive one by one, which no model can
+-- hurry, the one whose jobs take the least time from when they are due. The reason is read from
+-- what was measured: CPU seconds against wall time, waits for the GIL and for locks, time that jobs
 -- spent waiting, start-up.
 -- Stands on: heddle.report_text.
 
@@ -22,19 +24,39 @@ local function mean(g, fn)
 end
 
 
-local function pace(g)
-  return mean(g, function(run) return run:pace() end)
+--- What groups are compared by: work done per second.
+local function work_per_second(run)
+  return run:pace()
+end
+
+
+--- The same where jobs arrive one by one: how many could be due and done in a second, one after
+--- the other.
+local function quickness(run)
+  local total = run:totals().total
+  return total and 1 / math.max(total.mean, 1e-9) or 0.0
+end
+
+
+local function all_arrive(groups)
+  for _, g in ipairs(groups) do
+    for _, run in ipairs(g.runs) do
+      local t = run:totals()
+      if not run.arriving or t.left > 0 or t.done == 0 then return false end
+    end
+  end
+  return true
 end
 
 
 --- How many times as fast one group was as another: the mean of the rounds' ratios, and their
 --- standard deviation.
-local function ratio(a, b)
+local function ratio(a, b, measure)
   local paces, ratios, sum, squares = {}, {}, 0.0, 0.0
-  for _, run in ipairs(b.runs) do paces[run.round or 1] = run:pace() end
+  for _, run in ipairs(b.runs) do paces[run.round or 1] = measure(run) end
   for _, run in ipairs(a.runs) do
     local other = paces[run.round or 1]
-    if other and other > 0 then ratios[#ratios + 1] = run:pace() / other end
+    if other and other > 0 then ratios[#ratios + 1] = measure(run) / other end
   end
   if #ratios == 0 then return nil end
   for _, x in ipairs(ratios) do sum = sum + x end
@@ -44,9 +66,9 @@ local function ratio(a, b)
 end
 
 
-local function compared(best, other)
-  if pace(other) == 0 then return other.label .. " got nothing done" end
-  local times, deviation = ratio(best, other)
+local function compared(best, other, measure)
+  if mean(other, measure) == 0 then return other.label .. " got nothing done" end
+  local times, deviation = ratio(best, other, measure)
   if not times then return nil end
   if times < LEVEL or (deviation and times - deviation < 1) then
     return "level with " .. other.label
@@ -147,9 +169,26 @@ local function costs(best, f, list)
 end
 
 
-local function reason(list)
+--- Where jobs arrive one by one: how long they waited for a worker, and ran.
+local function answered(best, _, list)
+  local parts = {}
+  for i, g in ipairs { best, list[#list] } do
+    local wait = mean(g, function(run) return run:totals().wait.mean end)
+    local ran = mean(g, function(run) return run:totals().run.mean end)
+    parts[i] = ("%s %s and ran %s"):format(i == 1 and "there a job waited" or "under " .. g.label,
+      seconds(wait), seconds(ran))
+  end
+  return table.concat(parts, ", ") .. " in the mean"
+end
+
+
+local function reason(list, measure)
   local best = list[1]
   local f = figures(best)
+  if measure == quickness then
+    local threads = gil(best, f, list)
+    return answered(best, f, list) .. (threads and "; " .. threads or "")
+  end
   local lock = locked(best, f, list)
   if lock and f.cores < 1.2 then return lock end
   return parallel(best, f, list) or overlapping(best, f, list) or lock or gil(best, f, list)
@@ -165,8 +204,9 @@ end
 ---@return string answer  one line
 ---@return string? why
 function comparison_judge.judge(groups)
+  local measure = all_arrive(groups) and quickness or work_per_second
   local list, order = table.move(groups, 1, #groups, 1, {}), {}
-  for i, g in ipairs(groups) do order[g] = { pace(g), i } end
+  for i, g in ipairs(groups) do order[g] = { mean(g, measure), i } end
   table.sort(list, function(a, b)
     local x, y = order[a], order[b]
     if x[1] ~= y[1] then return x[1] > y[1] end
@@ -174,12 +214,13 @@ function comparison_judge.judge(groups)
   end)
   local best = list[1]
   if not best then return nil, "no model came to its end: there is nothing to compare" end
-  if pace(best) == 0 then return nil, "no job was done: there is nothing to compare" end
+  if mean(best, measure) == 0 then return nil, "no job was done: there is nothing to compare" end
   if #list == 1 then return best, ("only %s came to the end"):format(best.label) end
   local parts = {}
-  for _, other in ipairs(others(list)) do parts[#parts + 1] = compared(best, other) end
-  local answer = ("%s ran fastest: %s"):format(best.label, table.concat(parts, ", "))
-  return best, answer, reason(list)
+  for _, other in ipairs(others(list)) do parts[#parts + 1] = compared(best, other, measure) end
+  local answer = ("%s %s fastest: %s"):format(best.label,
+    measure == quickness and "answered" or "ran", table.concat(parts, ", "))
+  return best, answer, reason(list, measure)
 end
 
 

@@ -22,6 +22,7 @@ local report = {}
 ---@field t0? number  heddle.now() at the start
 ---@field startup? number  seconds until the last worker was ready
 ---@field peak_memory? integer  bytes, of this process and the workers' own
+---@field arriving? boolean  whether the jobs arrived one by one, not all of them at the start
 ---@field interrupted? boolean  whether it was stopped by Ctrl-C
 ---@field sequential_wall? number  of a sequential run of the same jobs
 ---@field round? integer  of a comparison

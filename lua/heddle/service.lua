@@ -548,6 +548,7 @@ local function make_report(self, run, before, interrupted)
     wall = interrupted and ledger:now() or ledger:wall(), gil = gil_delta(before.gil, after.gil),
     interrupted = interrupted, t0 = ledger.t0, startup = startup(self, ledger),
     peak_memory = peak_memory(ledger), method = self.method, earlier = earlier,
+    arriving = self.plan.at and true or nil,
     own = {
       cpu = after.cpu - before.cpu, voluntary = after.voluntary - before.voluntary,
       involuntary = after.involuntary - before.involuntary,
