@@ -107,13 +107,15 @@ describe("a future", function()
   end)
 
   each("may swallow a cancel", function(p)
+    local begun = sync.event()
     local a = p:submit(function()
       local sleep = require("heddle").sleep
+      begun:set()
       local ok, err = pcall(sleep, 60)
       sleep(0)
       return ok, err
     end)
-    wait_for(function() return a:running() end)
+    begun:wait()
     a:cancel()
     local ok, err = a:result()
     assert.is_false(ok)

@@ -386,18 +386,6 @@ describe("the end of a pool", function()
     assert.equal("late\n", r.out)
   end)
 
-  each("Ctrl-C stops the workers and begins no more jobs", function(model)
-    local r = helper.script(([[
-      local p = require("heddle.pool").new("%s", 2)
-      for i = 1, 6 do p:submit(function() require("heddle").sleep(60) end) end
-      p:close()
-      p:join()
-    ]]):format(model), { interrupt = 0.3 })
-    assert.equal(130, r.code)
-    assert.is_nil(r.err:find "asked")
-    assert.is_true(r.wall < 10 * helper.slack)
-  end)
-
   each("jobs that wait for their own pool are a deadlock that is reported", function(model)
     local r = helper.script(([[
       local p <close> = require("heddle.pool").new("%s", 1)
