@@ -1,12 +1,23 @@
 -- heddle: the same program as coroutines, threads, isolates and processes.
 local task = require "heddle.native.task"
 
+---@class heddle
+---@field CANCELLED table an error object that equals every cancellation
+---@field class fun(name: string, metatable: table): table keeps its identity across interpreters
+---@field cores fun(): integer, string how many may be used, and what limits them
+---@field input fun(prompt?: string): string? a line of stdin, nil at its end
+---@field locks fun(): heddle.locks.Row[] the program's locks, holders and waiters
+---@field ps fun(): heddle.ps.Row[] what lives in the whole program, and waits for what
+---@field rng fun(seed: integer): function Python's random generator
+---@field run_command fun(argv: string[], options?: table): table?, string?
+---@field seed fun(n: integer) every worker's random numbers follow from it
+---@field tree fun(): heddle.ps.Row[] the same as ps, with children
 local heddle = {
   _VERSION = "0.1.0",
-  now = task.now,
-  sleep = task.sleep,
-  yield = task.yield,
-  spawn = task.start,
+  now = task.now, ---@type fun(): number monotonic seconds
+  sleep = task.sleep, ---@type fun(seconds: number)
+  yield = task.yield, ---@type fun()
+  spawn = task.start, ---@type heddle.start.Function as task.start
 }
 
 

@@ -6,11 +6,11 @@ handle.complete(native.handle_methods)
 
 local isolate = {
   model = "isolates",
-  start = native.isolate.start,
-  new = native.isolate.new,
-  current = native.isolate.current,
-  list = native.isolate.list,
-  locals = native.isolate.locals,
+  start = native.isolate.start, ---@type heddle.start.Function begins at once
+  new = native.isolate.new, ---@type heddle.start.Function h:start() begins it
+  current = native.isolate.current, ---@type fun(): heddle.handle
+  list = native.isolate.list, ---@type fun(): heddle.handle[] the live ones
+  locals = native.isolate.locals, ---@type fun(): table the current one's own
 }
 
 

@@ -6,13 +6,13 @@ handle.complete(native.handle_methods)
 
 local process = {
   model = "processes",
-  start = native.process.start,
-  new = native.process.new,
-  current = native.process.current,
-  list = native.process.list,
-  locals = native.process.locals,
-  methods = native.methods,
-  default_method = native.default_method,
+  start = native.process.start, ---@type heddle.start.Function begins at once
+  new = native.process.new, ---@type heddle.start.Function h:start() begins it
+  current = native.process.current, ---@type fun(): heddle.process.handle
+  list = native.process.list, ---@type fun(): heddle.process.handle[] the live ones
+  locals = native.process.locals, ---@type fun(): table the current one's own
+  methods = native.methods, ---@type fun(): string[]
+  default_method = native.default_method, ---@type fun(method?: string): string
 }
 
 

@@ -6,13 +6,13 @@ handle.complete(native.methods)
 
 local task = {
   model = "coroutines",
-  start = native.start,
-  new = native.new,
-  current = native.current,
-  list = native.list,
-  locals = native.locals,
-  sleep = native.sleep,
-  yield = native.yield,
+  start = native.start, ---@type heddle.start.Function when its starter next waits
+  new = native.new, ---@type heddle.start.Function h:start() begins it
+  current = native.current, ---@type fun(): heddle.handle
+  list = native.list, ---@type fun(): heddle.handle[] the live ones
+  locals = native.locals, ---@type fun(): table the current one's own
+  sleep = native.sleep, ---@type fun(seconds: number)
+  yield = native.yield, ---@type fun() the other ready tasks run first
 }
 
 

@@ -6,13 +6,13 @@ handle.complete(native.handle_methods)
 
 local thread = {
   model = "threads",
-  start = native.thread.start,
-  new = native.thread.new,
-  current = native.thread.current,
-  list = native.thread.list,
-  locals = native.thread.locals,
-  gil = native.gil,
-  switch_interval = native.switch_interval,
+  start = native.thread.start, ---@type heddle.start.Function begins at once
+  new = native.thread.new, ---@type heddle.start.Function h:start() begins it
+  current = native.thread.current, ---@type fun(): heddle.handle
+  list = native.thread.list, ---@type fun(): heddle.handle[] the live ones
+  locals = native.thread.locals, ---@type fun(): table the current one's own
+  gil = native.gil, ---@type fun(): table counts and seconds since the start
+  switch_interval = native.switch_interval, ---@type fun(seconds?: number): number
 }
 
 
