@@ -138,18 +138,27 @@ describe("heddle.service with a mix", function()
 
   each("holds a lock while a job or a step runs", function(start, model)
     local value = require("heddle.shared").value("int", 0)
+    local there = require("heddle.sync").latch(model == "sequential" and 1 or 3)
+    -- All workers are there, before the first of them takes the lock.
+    local function meet()
+      there:count_down()
+      there:wait()
+    end
     local function count_up()
       local seen = value:get()
-      require("heddle").sleep(0.002)
+      require("heddle").sleep(0.005)
       value:set(seen + 1)
     end
-    local r = start { workers = 3, mix = mix.new { jobs = 12, kinds = {
-      a = { lock = "x", run = count_up }, b = { { lock = "x", run = count_up } },
+    local r = start { workers = 3, seed = 1, mix = mix.new { jobs = 10, kinds = {
+      a = { { run = meet }, { lock = "x", run = count_up } },
     } } }
-    assert.equal(12, value:get())
+    assert.equal(10, value:get())
     local waited = 0
     for _, worker in ipairs(r:workers()) do waited = waited + worker.lock_wait end
     assert.equal(model ~= "sequential", waited > 0)
+    local whole = { lock = "y", run = count_up }
+    start { workers = 3, mix = mix.new { jobs = 5, kinds = { a = whole } } }
+    assert.equal(15, value:get())
   end)
 
   each("leaves what it had no time for", function(start)
