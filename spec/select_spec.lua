@@ -474,7 +474,7 @@ describe("reports", function()
       queue.select { a, b }
     ]])
     assert.equal(3, result.code)
-    assert.matches("main of process main %(thread main%) waits for select of 2 queues at %S+:7",
+    assert.matches("main waits for select of 2 queues at %S+:7",
       result.err)
   end)
 end)
