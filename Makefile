@@ -107,7 +107,7 @@ CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG
 
-.PHONY: demo test lint $(CHECKS:%=lint-%) format scenarios subjects spec chaos fuzzer fuzz bench
+.PHONY: demo test lint $(CHECKS:%=lint-%) format scenarios reference subjects spec chaos fuzzer fuzz bench
 demo: deps-build build/heddle  ## the demo service under all four models
 	build/heddle demo
 
@@ -123,6 +123,9 @@ format:  ## writes the C files as clang-format wants them; FILES=src/...
 
 scenarios: build/heddle  ## writes docs/SCENARIOS.md from the scripts
 	build/heddle tools/scenarios.lua >docs/SCENARIOS.md
+
+reference: build/heddle  ## docs/reference and help(x) from the doc comments
+	build/heddle tools/reference.lua
 
 subjects:  ## the subject lines of the last commits
 	@tools/lint.sh subjects
