@@ -214,9 +214,9 @@ local function page(name, entries)
     for _, line in ipairs(entry.doc.text) do lines[#lines + 1] = line end
     for i, item in ipairs(entry.doc.params) do
       if i == 1 then lines[#lines + 1] = "" end
-      local name, rest = item.line:match "^(%S+)%s*(.*)$"
+      local parameter, rest = item.line:match "^(%S+)%s*(.*)$"
       local kind, words = take_type(rest)
-      lines[#lines + 1] = ("- parameter `%s` (`%s`)%s"):format(name, kind, words)
+      lines[#lines + 1] = ("- parameter `%s` (`%s`)%s"):format(parameter, kind, words)
     end
     for i, item in ipairs(entry.doc.returns) do
       if i == 1 and #entry.doc.params == 0 then lines[#lines + 1] = "" end
