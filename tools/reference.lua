@@ -20,6 +20,12 @@ local function slurp(path)
   return text
 end
 
+local aliases = {} -- by name: the type
+
+local function read_aliases(text)
+  for name, kind in text:gmatch "%-%-%-@alias (%S+) (fun[^\n]*)" do aliases[name] = kind end
+end
+
 -- A block of comment lines in parts: text, parameters, results, example.
 local function parse_block(lines)
   local doc = { text = {}, params = {}, returns = {} }
@@ -73,6 +79,8 @@ end
 
 -- "fun(self: heddle.lock, timeout?: number): boolean does it" in arguments, results and words.
 local function split_type(text)
+  local alias = aliases[text:match "^%S*"]
+  if alias then text = alias .. text:match "^%S*(.*)$" end
   local args = text:match "^fun(%b())"
   if not args then return nil end
   local rest = text:sub(4 + #args)
@@ -254,6 +262,7 @@ local function put(path, text)
   file:close()
 end
 
+read_aliases(slurp "lua/heddle/handle.lua")
 local all = {}
 for _, name in ipairs(MODULES) do
   all[name] = read_module(name)
