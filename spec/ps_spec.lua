@@ -280,12 +280,12 @@ describe("SIGQUIT", function()
     expect(helper.script(HEAD .. [[
       local h = task.start({ name = "napper" }, heddle.sleep, 60)
       local p = process.start({ name = "child" }, function() require("heddle").sleep(60) end)
-      thread.start(function()
+      local quitter = thread.start(function()
         heddle.sleep(0.05)
         quit()
-        heddle.sleep(0.2)
+        heddle.sleep(0.5)
       end)
-      heddle.sleep(0.3)
+      quitter:join()
       h:cancel()
       p:kill()
       p:join()
@@ -313,17 +313,19 @@ describe("SIGQUIT", function()
 
   it("from the terminal kills no child", function()
     expect(helper.script(HEAD .. [[
-      local children = {}
+      local children, up, go = {}, require("heddle.queue").new(), require("heddle.sync").event()
       for i, method in ipairs(process.methods()) do
-        children[i] = process.start({ method = method }, function(q)
-          q:put "up"
-          require("heddle").sleep(0.5)
+        children[i] = process.start({ method = method }, function()
+          up:put(1)
+          go:wait()
           return "lived"
-        end, require("heddle.queue").new())
+        end)
       end
-      heddle.sleep(0.25)
+      for _ = 1, #children do up:get() end
       for _, child in ipairs(children) do kill(child.pid) end
       quit()
+      heddle.sleep(0.1)
+      go:set()
       for _, child in ipairs(children) do assert(child:result() == "lived") end
       print "went on"
     ]]))
