@@ -4,12 +4,14 @@
 --   local f = p:submit(fib, 30)
 --   print(f:result(), p:map(fib, { 1, 2, 3 })[3])
 --
--- Stands on: pool_core (counting), pool_heap and pool_copies (the models), pool_map, future.
+-- Stands on: pool_options, pool_core (counting), pool_heap and pool_copies (the models), pool_map,
+-- future.
 local core = require "heddle.pool_core"
 local future = require "heddle.future"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local pool_map = require "heddle.pool_map"
+local pool_options = require "heddle.pool_options"
 local sync = require "heddle.native.sync"
 
 local pool = {}
@@ -19,90 +21,11 @@ local pool = {}
 local methods = {}
 local meta = { __index = methods, __name = "heddle.pool", __uncopyable = "pool" }
 
-local misuse = core.misuse
+local misuse, show = core.misuse, pool_options.show
 
 -- All that are open, and were made in this interpreter.
 local all = {}
 local made = 0
-
-
--- options ---------------------------------------------------------------------------------------
-
-local kinds = {
-  task = "coroutine", tasks = "coroutine", coroutine = "coroutine", coroutines = "coroutine",
-  thread = "thread", threads = "thread",
-  isolate = "isolate", isolates = "isolate",
-  process = "process", processes = "process",
-}
-
-local plurals = {
-  coroutine = "coroutines", thread = "threads", isolate = "isolates", process = "processes",
-}
-
-local function whole_from(least)
-  local wanted = "a whole number >= " .. least
-  return { wanted, function(v) return math.type(v) == "integer" and v >= least end }
-end
-
-local function typed(name, wanted)
-  return { wanted, function(v) return type(v) == name end }
-end
-
-local known = {
-  initializer = typed("function", "a function"),
-  args = typed("table", "a list of arguments"),
-  name = typed("string", "a string"),
-  max_jobs = whole_from(1),
-  queue = whole_from(1),
-  retry = whole_from(0),
-  method = { '"fork", "spawn" or "forkserver"', function(v)
-    return v == "fork" or v == "spawn" or v == "forkserver"
-  end },
-}
-
-
-local function show(value)
-  return type(value) == "string" and '"' .. value .. '"' or type(value) == "number"
-    and tostring(value) or type(value)
-end
-
-
-local function unknown_option(name, key)
-  local names = {}
-  for word in pairs(known) do names[#names + 1] = word end
-  table.sort(names)
-  local near = type(key) == "string" and require("heddle.usage").nearest(key, names)
-  misuse(4, "unknown-option", "%s: options: unknown option '%s' (%s)", name, tostring(key),
-    near and "did you mean '" .. near .. "'?" or "there are: " .. table.concat(names, ", "))
-end
-
-
-local function check_options(kind, options)
-  if type(options) ~= "table" then
-    misuse(3, "bad-argument", "pool.new: options: a table expected, got %s", type(options))
-  end
-  for key, value in pairs(options) do
-    local option = known[key]
-    if not option then unknown_option("pool.new", key) end
-    if not option[2](value) then
-      misuse(3, "bad-option", "pool.new: %s: %s expected, got %s", key, option[1], show(value))
-    end
-  end
-  if options.method and kind ~= "process" then
-    misuse(3, "bad-option", "pool.new: method: only processes are started by one, not %s",
-      plurals[kind])
-  elseif options.retry and (kind == "coroutine" or kind == "thread") then
-    return -- nothing there dies with its worker
-  end
-end
-
-
-local function check_workers(workers)
-  if workers == nil then return (require("heddle").cores()) end
-  if math.type(workers) == "integer" and workers >= 1 then return workers end
-  misuse(3, "bad-argument", "pool.new: workers: a whole number >= 1 expected, got %s",
-    show(workers))
-end
 
 
 local function backend_of(kind)
@@ -112,16 +35,6 @@ local function backend_of(kind)
 end
 
 
----@class heddle.pool.options
----@field initializer? function called once in each worker before its first job
----@field args? table its arguments
----@field max_jobs? integer a worker that has done so many is replaced
----@field method? "fork"|"spawn"|"forkserver" how processes are started
----@field name? string
----@field queue? integer at most so many jobs in line: submit waits for room
----@field retry? integer a job whose worker died is run again, up to so often
-
-
 ---A pool of workers that do the jobs they are given. It belongs to this interpreter. One that is
 ---left open does its jobs when the program, or the worker that made it, ends.
 ---@param model string "coroutines", "threads", "isolates" or "processes"
@@ -129,15 +42,11 @@ end
 ---@param options? heddle.pool.options
 ---@return heddle.pool
 function pool.new(model, workers, options)
-  local kind = kinds[model]
-  if not kind then
-    misuse(2, "unknown-model",
-      "pool.new: model: coroutines, threads, isolates or processes expected, got %s", show(model))
-  end
+  local kind = pool_options.kind(model)
   if type(workers) == "table" and options == nil then workers, options = nil, workers end
-  workers = check_workers(workers)
+  workers = pool_options.workers(workers)
   options = options or {}
-  check_options(kind, options)
+  pool_options.check(kind, options)
   made = made + 1
   local args = options.args or {}
   local p = setmetatable({
@@ -466,7 +375,7 @@ function meta:__tostring()
   local state = self.broken and "broken" or self.terminated and "terminated"
     or self.closed and "closed" or "open"
   return ("pool %s (%s, %d %s, %d jobs left)"):format(self.name, state, self.size,
-    plurals[self.kind], self.left)
+    pool_options.plurals[self.kind], self.left)
 end
 
 
