@@ -226,7 +226,9 @@ describe("heddle.service", function()
   end)
 
   it("measures GIL waits of threads", function()
-    local r = run { model = "threads", workers = 4, jobs = 4, seed = 1, time = 0.2 }
+    local jobs = {}
+    for i = 1, 4 do jobs[i] = { size = 0.1 } end
+    local r = run { model = "threads", workers = 4, jobs = jobs }
     assert.is_true(r.gil.wait > 0)
     assert.is_true(r:workers()[1].gil_wait > 0)
     assert.is_true(r:totals().speedup < 1.5)

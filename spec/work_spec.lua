@@ -68,6 +68,32 @@ describe("heddle.work", function()
     assert.is_true(counted_during(function() work.sha3(100000, { release = true }) end) > 1000)
   end)
 
+  it("writes to a disk and reads back, leaving nothing there", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    local code = "for _ = 1, 20 do require('heddle.work').disk(100001) end print 'written'"
+    local env = { TMPDIR = folder }
+    assert.equal("written\n", helper.heddle({ "-e", code }, { env = env }).all)
+    assert.equal("", helper.command({ "ls", "-A", folder }).all)
+    assert(os.remove(folder))
+    local r = helper.heddle({ "-e", code }, { env = env })
+    assert.matches("work%.disk: No such file or directory", r.err)
+    work.disk(0)
+  end)
+
+  it("uses memory of the interpreter, which a cap on that counts", function()
+    local block <const> = work.memory(1 << 20)
+    assert.equal("userdata", type(block))
+    assert.is_true(collectgarbage "count" > 1024)
+    work.memory(0, { release = true })
+    local isolate = require "heddle.isolate"
+    local h = isolate.start({ memory = 8 << 20 }, function()
+      return require("heddle.work").memory(64 << 20)
+    end)
+    helper.raises("not enough memory", h.result, h)
+  end)
+
   it("refuses wrong arguments", function()
     helper.raises("work%.sha3_512: s: a string expected, got number %[bad%-argument%]$",
       work.sha3_512, 1)
@@ -79,6 +105,9 @@ describe("heddle.work", function()
       work.spin, 0, { free = true })
     helper.raises("work%.sha3: release: true or false expected, got string", work.sha3, 1,
       { release = "yes" })
+    helper.raises("work%.disk: bytes: a whole number >= 0 expected, got %-1", work.disk, -1)
+    helper.raises("work%.memory: bytes: .* got string", work.memory, "1")
+    helper.raises("work%.memory: options: only release", work.memory, 1, { free = true })
     helper.raises("work%.sha3: options: a table", work.sha3, 1, true)
   end)
 end)
