@@ -159,6 +159,23 @@ describe("heddle.ps", function()
     h:join()
   end)
 
+  it("prints many that are alike as a few and their number", function()
+    local hs = {}
+    for i = 1, 250 do hs[i] = task.start(heddle.sleep, 60) end
+    local other = task.start({ name = "another" }, function() heddle.sleep(60) end)
+    heddle.yield()
+    local rows = heddle.ps()
+    local text = tostring(rows)
+    assert.is_true(#rows > 250)
+    assert.matches("\ntask +%(240 more like this%)\n", text)
+    assert.equal(10, select(2, text:gsub("Task%-%d+", "")))
+    assert.matches("\ntask +%d+ +another ", text)
+    for _, h in ipairs(hs) do h:cancel() end
+    other:cancel()
+    for _, h in ipairs(hs) do h:join() end
+    other:join()
+  end)
+
   it("has every handle that is listed, once", function()
     local go = sync.event()
     local wanted, hs = {}, {}

@@ -77,12 +77,47 @@ local function is_shown(row)
 end
 
 
-local function print_rows(rows)
-  local lines = {}
+-- Tasks of one OS thread that wait for the same at the same place are alike.
+local function likeness(row)
+  if row.model ~= "task" then return nil end
+  return table.concat({ row.tid or 0, row.state, row.where or "", row.waits_for or "" }, "\0")
+end
+
+
+local MANY, SHOWN = 100, 10
+
+-- The rows to print; of many that are alike the first few, and how many more there are.
+local function fold(rows)
+  local alike, kept, more = {}, {}, {}
   for _, row in ipairs(rows) do
-    if is_shown(row) then
-      local line = {}
-      for i, column in ipairs(columns) do line[i] = show(row, column) end
+    local like = likeness(row)
+    if like then alike[like] = (alike[like] or 0) + 1 end
+  end
+  local seen = {}
+  for _, row in ipairs(rows) do
+    local like = likeness(row)
+    local n = like and alike[like] or 0
+    if like then seen[like] = (seen[like] or 0) + 1 end
+    if n <= MANY or seen[like] <= SHOWN then kept[#kept + 1] = row end
+    if n > MANY and seen[like] == SHOWN then more[#kept] = n - SHOWN end
+  end
+  return kept, more
+end
+
+
+local function print_rows(rows)
+  local lines, shown = {}, {}
+  for _, row in ipairs(rows) do
+    if is_shown(row) then shown[#shown + 1] = row end
+  end
+  local kept, more = fold(shown)
+  for n, row in ipairs(kept) do
+    local line = {}
+    for i, column in ipairs(columns) do line[i] = show(row, column) end
+    lines[#lines + 1] = line
+    if more[n] then
+      line = { "task", "", ("(%d more like this)"):format(more[n]) }
+      for i = #line + 1, #columns do line[i] = "" end
       lines[#lines + 1] = line
     end
   end
