@@ -138,6 +138,8 @@ add("service_job", "service", {}, { at_most = 2, less = true })
 add("service_job_run", "service", {}, { less = true })
 add("service_million", "service", {}, { at_most = 1024, less = true, slow = true })
 
+add("tcp_echo", "io", { { "c", 0.8 }, { "python", 1.4 }, { "node" } })
+
 add("demo_sequential", "demo", { { "python demo", 1.2, work = "sequential" } }, { slow = true })
 add("demo_threads", "demo", { { "python demo", work = "threads" } }, { slow = true })
 add("demo_isolates", "demo", { { "heddle", 1.9, work = "demo_sequential" } }, { slow = true })

@@ -5,10 +5,12 @@
 #include "value/value.h"
 #include "worker/worker.h"
 
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // What the main task's function found: the exit status.
 static int exit_status = 1;
@@ -59,7 +61,18 @@ static int start_program(int argc, char **argv) {
   return exit_status;
 }
 
+// A standard file that is closed must not become one of ours. Reading from what takes its place
+// ends at once, writing to it fails.
+static void keep_standard_files(void) {
+  int fd;
+  do
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
 int main(int argc, char **argv) {
+  keep_standard_files();
   worker_set_opener(modules_open);
   int status;
   if (worker_is_start(argc, argv, &status)) return status;

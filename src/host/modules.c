@@ -20,6 +20,7 @@ int luaopen_heddle_native_greenlet(lua_State *L);
 int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_http_client(lua_State *L);
 int luaopen_heddle_native_http_server(lua_State *L);
+int luaopen_heddle_native_input(lua_State *L);
 int luaopen_heddle_native_loop(lua_State *L);
 int luaopen_heddle_native_net(lua_State *L);
 int luaopen_heddle_native_pipe(lua_State *L);
@@ -45,6 +46,7 @@ static const luaL_Reg natives[] = {
     {"heddle.native.host", luaopen_heddle_native_host},
     {"heddle.native.http_client", luaopen_heddle_native_http_client},
     {"heddle.native.http_server", luaopen_heddle_native_http_server},
+    {"heddle.native.input", luaopen_heddle_native_input},
     {"heddle.native.loop", luaopen_heddle_native_loop},
     {"heddle.native.net", luaopen_heddle_native_net},
     {"heddle.native.pipe", luaopen_heddle_native_pipe},

@@ -118,12 +118,12 @@ void command_kill(struct command *c, int signal) {
   if (c->pid > 0 && c->process == program_slot) kill(c->group ? -c->pid : c->pid, signal);
 }
 
-// Gives everything back; one that still runs is killed first. Does nothing twice.
+// Gives everything back; one that still runs is killed first, or waited for. Does nothing twice.
 void command_close(struct command *c) {
   siginfo_t info;
   if (c->pid <= 0) return;
   bool mine = c->process == program_slot;
-  if (mine && !c->exited) command_kill(c, SIGKILL);
+  if (mine && !c->exited && !c->patient) command_kill(c, SIGKILL);
   while (mine && waitid(P_PID, (id_t)c->pid, &info, WEXITED) != 0 && errno == EINTR) {
   }
   c->pid = 0;

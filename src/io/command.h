@@ -16,6 +16,7 @@ struct command {
   size_t left;
   struct buffer texts[2]; // of standard output and error
   bool exited, group;
+  bool patient;     // closing it waits for its end instead of killing it
   int how, status;  // then: si_code and si_status of waitid
   int error;        // errno of what went wrong with it
   uint32_t process; // slot of the process it belongs to

@@ -35,6 +35,7 @@ static int f_start(lua_State *L) {
   const char *input = luaL_optlstring(L, 4, "", &size);
   const char *files = luaL_checkstring(L, 5);
   lua_settop(L, 6);
+  loop_check_may_block(L, "run_command"); // before anything is started
   struct spawn spawn = {.cwd = luaL_optstring(L, 3, NULL), .group = lua_toboolean(L, 6)};
   for (int i = 0; i < 3; i++)
     spawn.files[i] = files[i] == 'p' ? SPAWN_PIPE : files[i] == 'i' ? SPAWN_INHERIT : SPAWN_NULL;
@@ -88,6 +89,12 @@ static int m_stream(lua_State *L) {
   return stream_push(L, fd);
 }
 
+// command:patient(): what still runs when it is closed is waited for from now on
+static int m_patient(lua_State *L) {
+  check(L)->patient = true;
+  return 0;
+}
+
 // command:close(): what still runs is killed
 static int m_close(lua_State *L) {
   struct command *c = check(L);
@@ -103,8 +110,11 @@ static int m_gc(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {
-    {"close", m_close}, {"stream", m_stream}, {"wait", m_wait}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", m_close},
+                                   {"patient", m_patient},
+                                   {"stream", m_stream},
+                                   {"wait", m_wait},
+                                   {NULL, NULL}};
 static const luaL_Reg functions[] = {{"start", f_start}, {NULL, NULL}};
 
 // Opens heddle.native.command.

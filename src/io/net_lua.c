@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,6 +39,42 @@ static struct address check_address(lua_State *L, int arg) {
   luaL_argcheck(L, size == sizeof address, arg, "an address expected");
   memcpy(&address, bytes, sizeof address);
   return address;
+}
+
+// net.text(address) -> its text
+static int f_text(lua_State *L) {
+  struct address address = check_address(L, 1);
+  address_push(L, &address);
+  return 1;
+}
+
+static bool wait_attempt(void *object, struct park_self *self) {
+  struct pollfd *fd = object;
+  if (poll(fd, 1, 0) > 0) return true;
+  if (!self->enlist || fds_wait(loop_self->current, fd->fd, (uint32_t)fd->events, false))
+    return false;
+  return true; // the try that follows tells what is wrong
+}
+
+static int wait_finish(lua_State *L, void *object, struct park_self *self, bool got) {
+  (void)object, (void)self;
+  if (!got) return io_timeout(L);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static const struct loop_op wait_op = {
+    .name = "socket", .attempt = wait_attempt, .finish = wait_finish};
+
+// net.wait(fd, write, timeout) -> true, when the descriptor can be read (or written) | nil,
+// "timeout"
+static int f_wait(lua_State *L) {
+  int number = (int)luaL_checkinteger(L, 1);
+  double timeout = luaL_optnumber(L, 3, -1);
+  struct pollfd *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  struct park_self ask = {0};
+  *fd = (struct pollfd){.fd = number, .events = lua_toboolean(L, 2) ? POLLOUT : POLLIN};
+  return loop_block(L, &wait_op, fd, &ask, timeout);
 }
 
 // net.resolve(host, port, timeout) -> list of addresses | nil, message, code
@@ -252,11 +289,9 @@ static int m_listener_tostring(lua_State *L) {
 
 static const luaL_Reg listener_methods[] = {
     {"accept", m_accept}, {"close", m_close_listener}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"address", f_address},
-                                     {"connect", f_connect},
-                                     {"listen", f_listen},
-                                     {"resolve", f_resolve},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"address", f_address}, {"connect", f_connect}, {"listen", f_listen}, {"resolve", f_resolve},
+    {"text", f_text},       {"wait", f_wait},       {NULL, NULL}};
 
 // Opens heddle.native.net.
 int luaopen_heddle_native_net(lua_State *L) {

@@ -61,7 +61,7 @@ static bool over(struct stream *s, struct park_self *self, int error) {
 
 static bool keep(struct stream *s, const char *bytes, size_t size) {
   if (s->start + s->size + size > s->cap) {
-    memmove(s->kept, s->kept + s->start, s->size);
+    if (s->size) memmove(s->kept, s->kept + s->start, s->size);
     s->start = 0;
   }
   if (s->size + size > s->cap) {
@@ -79,7 +79,7 @@ static bool keep(struct stream *s, const char *bytes, size_t size) {
 }
 
 static bool give(struct stream *s, size_t size, size_t used) {
-  s->taken = s->kept + s->start;
+  s->taken = size ? s->kept + s->start : "";
   s->taken_size = size;
   s->used = used;
   return true;

@@ -52,13 +52,17 @@ static void measure(const bench_work *w) {
 }
 
 int main(int argc, char **argv) {
-  const bench_work *tables[] = {ring_works, lua_works};
-  for (int t = 0; argc == 2 && t < 2; t++)
+  const bench_work *tables[] = {ring_works, lua_works, echo_works};
+  if (argc == 4 && !strcmp(argv[1], "echo_client")) {
+    printf("%.6g\n", bench_echo_client(atoi(argv[2]), atof(argv[3])));
+    return 0;
+  }
+  for (int t = 0; argc == 2 && t < 3; t++)
     for (const bench_work *w = tables[t]; w->name; w++)
       if (!strcmp(w->name, argv[1])) {
         measure(w);
         return 0;
       }
-  fprintf(stderr, "usage: c WORK\n");
+  fprintf(stderr, "usage: c WORK | c echo_client PORT SECONDS\n");
   return 3;
 }

@@ -14,7 +14,9 @@ typedef struct {
 
 extern const bench_work ring_works[];
 extern const bench_work lua_works[];
+extern const bench_work echo_works[];
 
 double bench_now(void);
+double bench_echo_client(int port, double seconds);
 
 #endif

@@ -198,6 +198,24 @@ const works = {
     agent.destroy();
     server.stdin.end();
   },
+
+  // The client is the C one for every server.
+  tcp_echo(w) {
+    const net = require('net'), { execFile } = require('child_process');
+    const server = net.createServer(socket => {
+      socket.setNoDelay();
+      socket.on('data', bytes => socket.write(bytes)).on('error', () => {});
+    });
+    server.listen(0, '127.0.0.1', async () => {
+      const v = [];
+      for (let i = 0; i < REPS; i++)
+        v.push(await new Promise((done, failed) => execFile('build/bench/c',
+          ['echo_client', String(server.address().port), String(SECONDS)],
+          (error, out) => error ? failed(error) : done(Number(out)))));
+      report(w, 'net', v, 'round trips/s');
+      server.close();
+    });
+  },
 };
 
 if (!isMainThread) {

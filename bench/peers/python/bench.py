@@ -470,6 +470,32 @@ def fetch_many(w):
     server.wait()
 
 
+# ---- input and output
+def tcp_echo(w):
+    """The client is the C one for every server."""
+    import asyncio
+
+    async def echo(reader, writer):
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def go():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        values = []
+        for _ in range(REPS):
+            client = await asyncio.create_subprocess_exec(
+                "build/bench/c", "echo_client", str(port), str(SECONDS),
+                stdout=asyncio.subprocess.PIPE)
+            out, _ = await client.communicate()
+            values.append(float(out))
+        server.close()
+        report(w, "asyncio streams", values, "round trips/s")
+    asyncio.run(go())
+
+
 if __name__ == "__main__":
     work = sys.argv[1] if len(sys.argv) == 2 else ""
     if work not in globals():
