@@ -25,6 +25,7 @@ lua5.4 command -v lua5.4
 lua-busted test -f /usr/share/lua/5.4/busted/core.lua
 lua-check command -v luacheck
 lua-cjson dpkg -s lua-cjson
+lua-socket dpkg -s lua-socket
 lua-sql-sqlite3 dpkg -s lua-sql-sqlite3
 clang command -v clang
 clang-format command -v clang-format

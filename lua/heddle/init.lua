@@ -48,6 +48,7 @@ local later = {
   class = function() return require("heddle.native.value").class end,
   cores = function() return require("heddle.native.worker").cores end,
   input = function() return require("heddle.input") end,
+  monkey = function() return require "heddle.monkey" end,
   run_command = function() return require("heddle.command").run end,
   rng = function() return require("heddle.rng").new end,
   locks = function() return require("heddle.watch").locks end,
