@@ -70,7 +70,8 @@ describe("os.execute", function()
         end):result())
       end
     ]]
-    assert.equal("task\tpiped\t4\nthread\tpiped\t4\nisolate\tpiped\t4\nprocess\tpiped\t4\n", run.all)
+    assert.equal("task\tpiped\t4\nthread\tpiped\t4\n"
+      .. "isolate\tpiped\t4\nprocess\tpiped\t4\n", run.all)
   end)
 end)
 
@@ -109,7 +110,7 @@ describe("io.read and io.lines", function()
       show(file:read("l", 3))
       io.input "PATH"
       show(io.read "a")
-      show(pcall(io.lines, "/nonexistent"))
+      show((pcall(io.lines, "/nonexistent")))
     ]]):gsub("PATH", path)))
     os.remove(path)
   end)
