@@ -189,9 +189,10 @@ local function errors_lines(r)
     if #lines >= MOST_ERRORS then break end
     local status = r.jobs.row and r.jobs:row(i)
     local job = (not status or status == "failed" or status == "timeout") and r.jobs[i]
-    if job and job.error then
-      lines[#lines + 1] = ("  job %d %s: %s"):format(job.number,
-        job.status == "timeout" and "timed out" or "failed", job.error:match "^[^\n]*")
+    if job and job.status == "timeout" then
+      lines[#lines + 1] = ("  job %d timed out"):format(job.number)
+    elseif job and job.error then
+      lines[#lines + 1] = ("  job %d failed: %s"):format(job.number, job.error:match "^[^\n]*")
     end
   end
   for _, worker in ipairs(r.workers_seen) do
