@@ -211,7 +211,7 @@ end
 -- Sees to it that there is a supervisor.
 function supervisor.ensure(p)
   if jobs.swap(p, "supervised", false, true) then
-    native.internal(native.start(supervise, p))
+    native.internal(native.start({ name = p.name }, supervise, p))
   end
 end
 
@@ -229,7 +229,8 @@ end
 
 -- Has the end of a slot's worker noticed.
 function supervisor.watch(p, slot)
-  slot.watcher = native.internal(native.start({ daemon = true }, watch, p, slot, slot.handle))
+  slot.watcher = native.internal(native.start({ name = p.name, daemon = true }, watch, p, slot,
+    slot.handle))
 end
 
 

@@ -237,7 +237,7 @@ function worker.run(self)
   self.quiet = 0
   self.taker = jobs.taker(self.jobs, self.claims, self.slot)
   take = self.taker.take
-  native.internal(native.start({ daemon = true }, heed, self, self.control))
+  native.internal(native.start({ name = "requests", daemon = true }, heed, self, self.control))
   local left = self.max_jobs or math.huge
   while left > 0 and next_job(self) do left = left - 1 end
   kick(self)
