@@ -102,7 +102,7 @@ ENGINE_SPECS := $(filter-out spec/runner_spec.lua $(filter-out %_sync_spec.lua,$
 # is about signals (they come late there), what only the stress build can do.
 spec_files = $(patsubst %,spec/%_spec.lua,$(1))
 STRESS_SPECS := $(filter-out $(call spec_files,cli service report_html),$(ENGINE_SPECS))
-TSAN_SPECS := $(filter-out $(call spec_files,cli compare comparison mix percentiles report report_html timeline rng service end steps deaths repl scenarios_sync),$(ENGINE_SPECS))
+TSAN_SPECS := $(filter-out $(call spec_files,cli compare comparison mix percentiles report report_html timeline rng service end steps deaths repl reference docs tools scenarios_sync),$(ENGINE_SPECS))
 CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG
