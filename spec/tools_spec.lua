@@ -69,3 +69,38 @@ describe("heddle completion", function()
     assert.equal(2, helper.heddle({ "completion" }).code)
   end)
 end)
+
+describe("make install", function()
+  it("puts everything in place, and make uninstall takes all of it away", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local function make(target)
+      local words = { "make", "-s", target, "PREFIX=/usr", "DESTDIR=" .. folder }
+      local r = helper.command(words, { limit = 60 })
+      assert(r.code == 0, r.all)
+    end
+    make "install"
+    for _, path in ipairs { "bin/heddle", "share/man/man1/heddle.1", "share/man/man3/heddle-lua.3",
+      "share/man/man7/heddle-models.7", "share/bash-completion/completions/heddle",
+      "share/zsh/site-functions/_heddle", "share/fish/vendor_completions.d/heddle.fish",
+      "share/heddle/library/heddle/queue.lua", "share/doc/heddle/README.md" } do
+      assert(helper.slurp(folder .. "/usr/" .. path) ~= "", path .. " is not there")
+    end
+    local stock = helper.command { "lua5.4", folder .. "/usr/share/lua/5.4/heddle.lua" }
+    assert.truthy(stock.err:find("run the script by `heddle FILE.lua`", 1, true))
+    make "uninstall"
+    local left = helper.command { "find", folder, "-type", "f" }
+    assert.equal("", left.out)
+    assert(os.execute("rm -r " .. folder))
+  end)
+end)
+
+describe("the manual pages", function()
+  it("name every command and exit status", function()
+    local page = helper.slurp "man/heddle.1"
+    for _, word in ipairs { "demo", "compare", "run, list", "top", "doctor", "explain",
+      "completion", "EXIT STATUS" } do
+      assert(page:find(word, 1, true), word)
+    end
+  end)
+end)
