@@ -77,6 +77,10 @@ describe("scenarios of tasks:", function()
       .. "Task 1 dead: false, Task 2 dead: true\n", r.out)
   end)
 
+  scenario("gevent_joinall", function(r)
+    assert.equal("Task 1 start\nTask 2 start\nTask 1 end\nTask 2 end\n", r.out)
+  end)
+
   scenario("gevent_unpatched", function(r)
     assert.equal("Task 1 start\nTask 1 end\nTask 2 start\nTask 2 end\n", r.out)
   end)
