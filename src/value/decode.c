@@ -467,7 +467,7 @@ static int decode_message(lua_State *L, const unsigned char *bytes, size_t len) 
   size_t references, content = value_references(bytes, len, &references);
   if (content == 0) damaged(L, "its references");
   if (!lua_checkstack(L, TABLES + 8)) {
-    value_drop(bytes, len);
+    value_give_up(bytes, len);
     luaL_error(L, "stack overflow");
   }
   memset(&d, 0, offsetof(struct decoder, frames));
@@ -508,6 +508,12 @@ static int decode_plain(lua_State *L, const unsigned char *bytes, size_t len) {
 // bytes: must not change or go meanwhile, although Lua code may run (`require`, finalizers).
 // Raises `damaged message: …`, what `require` raises, or a memory error.
 int value_decode(lua_State *L, const void *bytes, size_t len) {
+  value_claim(bytes, len);
+  return value_decode_claimed(L, bytes, len);
+}
+
+// The same for a message whose references were claimed.
+int value_decode_claimed(lua_State *L, const void *bytes, size_t len) {
   const unsigned char *first = bytes;
   if (len == 0) return damaged(L, "it is empty");
   return *first < WIRE_MESSAGE ? decode_plain(L, bytes, len) : decode_message(L, bytes, len);

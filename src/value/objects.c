@@ -57,17 +57,31 @@ static void release(const unsigned char *references, size_t count) {
     shared_ops->release(wire_u64(references + 8 * i));
 }
 
-// Pushes the list of the objects that references stand for; each reference then belongs to its
-// object. When it raises, those that do not are given back.
+// Pushes the list of the objects that claimed references stand for; each reference then belongs to
+// its object. When it raises, those that do not are given back.
 void value_push_objects(lua_State *L, const unsigned char *references, size_t count) {
   struct references r = {.bytes = references, .count = shared_ops ? count : 0};
-  for (size_t i = 0; i < r.count; i++)
-    shared_ops->claim(wire_u64(references + 8 * i));
   lua_pushcfunction(L, push_objects);
   lua_pushlightuserdata(L, &r);
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
   give_up(r.bytes + 8 * r.taken, r.count - r.taken);
   lua_error(L);
+}
+
+// The references that a message holds are this process's from now on: before value_decode_claimed.
+void value_claim(const void *bytes, size_t len) {
+  size_t count;
+  size_t content = value_references(bytes, len, &count);
+  const unsigned char *references = (const unsigned char *)bytes + content;
+  for (size_t i = 0; shared_ops && i < count; i++)
+    shared_ops->claim(wire_u64(references + 8 * i));
+}
+
+// Gives claimed references back.
+void value_give_up(const void *bytes, size_t len) {
+  size_t count;
+  size_t content = value_references(bytes, len, &count);
+  if (shared_ops) give_up((const unsigned char *)bytes + content, count);
 }
 
 // The message will be decoded once more than it was: each of its references is taken twice.

@@ -41,6 +41,9 @@ void value_modules_changed(lua_State *L);
 
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out);
 int value_decode(lua_State *L, const void *bytes, size_t len);
+int value_decode_claimed(lua_State *L, const void *bytes, size_t len);
+void value_claim(const void *bytes, size_t len);
+void value_give_up(const void *bytes, size_t len);
 void value_retain(const void *bytes, size_t len);
 void value_drop(const void *bytes, size_t len);
 void value_take_back(const void *bytes, size_t len);

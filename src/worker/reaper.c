@@ -52,7 +52,7 @@ static bool end_worker(struct worker *w, int status) {
   if (w->ended) return true;
   w->exit_code = status;
   guard_step();
-  worker_drop_message(&w->start, w->start_size); // it died before it had read that
+  worker_drop_start(w); // it died before it had read that
   if (status == 0)
     atomic_compare_exchange_strong(&w->outcome, &none, OUTCOME_DONE);
   else if (atomic_compare_exchange_strong(&w->outcome, &none, OUTCOME_DIED))

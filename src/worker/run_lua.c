@@ -179,9 +179,12 @@ static int run_worker(lua_State *L) {
   loop->main_task = task;
   loop->worker = w;
   uint64_t start = w->start;
-  w->start = 0; // first: what the message holds must not be given back twice if this process dies
+  w->start_claimed = 1; // first: nothing must be given back twice if this process dies
   guard_step();
-  int values = value_decode(L, arena_at(start), w->start_size);
+  value_claim(arena_at(start), w->start_size);
+  int values = value_decode_claimed(L, arena_at(start), w->start_size);
+  w->start = 0;
+  guard_step();
   arena_free(start);
   take_paths(L);
   task_begin(L, task, handle, values - 3);

@@ -33,9 +33,21 @@ void worker_drop_message(uint64_t *block, uint64_t size) {
   arena_free(at);
 }
 
+// The same of the message that it was to start with. What a process that died while it read that
+// had claimed is given back with the rest of what it had.
+void worker_drop_start(struct worker *w) {
+  uint64_t at = w->start;
+  if (!w->start_claimed) {
+    worker_drop_message(&w->start, w->start_size);
+  } else if (at) {
+    w->start = 0;
+    arena_free(at);
+  }
+}
+
 static void release(struct sync_object *object) {
   struct worker *w = (struct worker *)object;
-  worker_drop_message(&w->start, w->start_size);
+  worker_drop_start(w);
   worker_drop_message(&w->end, w->end_size);
 }
 

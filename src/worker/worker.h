@@ -35,6 +35,7 @@ struct worker {
   uint32_t starter;           // slot of the process that started it
   uint64_t memory, cpu;       // limits, 0: none
   uint64_t start, start_size; // block with the message it starts with, 0: taken
+  uint32_t start_claimed;     // what that message holds is the worker's process's
   uint64_t end, end_size;     // block with its results, or its error and traceback
 };
 
@@ -54,6 +55,7 @@ struct loop *worker_open_interpreter(size_t memory_cap);
 void worker_end_root(struct loop *loop);
 void worker_kill_all(void);
 void worker_set_foreground(struct task *task);
+void worker_drop_start(struct worker *worker);
 bool worker_is_start(int argc, char **argv, int *status);
 
 // worker.c: the object
