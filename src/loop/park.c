@@ -132,10 +132,14 @@ static void remember_ring(uint32_t seat) {
   rings[ring_count++] = seat;
 }
 
+static void link_in(uint32_t record, uint32_t next) {
+  atomic_store_explicit(&park_record(record)->next_in, next, memory_order_relaxed);
+}
+
 static void push_local(uint32_t record) {
-  park_record(record)->next_in = 0;
+  link_in(record, 0);
   if (local_last)
-    park_record(local_last)->next_in = record;
+    link_in(local_last, record);
   else
     local_first = record;
   local_last = record;
@@ -145,7 +149,7 @@ static void push_inbox(uint32_t seat, uint32_t record) {
   _Atomic uint32_t *inbox = &program_seat(seat)->inbox;
   uint32_t newest = atomic_load_explicit(inbox, memory_order_relaxed);
   do {
-    park_record(record)->next_in = newest;
+    link_in(record, newest);
   } while (!atomic_compare_exchange_weak(inbox, &newest, record));
 }
 
@@ -206,7 +210,7 @@ uint32_t park_take_inbox(void) {
   while (newest) {
     struct park_record *r = park_record(newest);
     uint32_t next = r->next_in;
-    r->next_in = oldest;
+    link_in(newest, oldest);
     oldest = newest;
     newest = next;
   }

@@ -28,11 +28,11 @@ struct park_record {
   _Atomic uint64_t object;     // offset of what it waits for, 0: in no list of a shared object
   uint32_t list;               // which of the object's lists
   _Atomic uint32_t state;
-  _Atomic uint32_t seat;   // seat + 1 of the waiting loop, 0: the record is free
-  _Atomic uint32_t ticket; // the waiting task's place in its loop
-  _Atomic uint32_t task;   // its id
-  uint32_t next_in;        // link in an inbox
-  uint64_t arrival;        // order in the object's list
+  _Atomic uint32_t seat;    // seat + 1 of the waiting loop, 0: the record is free
+  _Atomic uint32_t ticket;  // the waiting task's place in its loop
+  _Atomic uint32_t task;    // its id
+  _Atomic uint32_t next_in; // link in an inbox
+  uint64_t arrival;         // order in the object's list
   int64_t since;
   uint8_t timed;             // has a time-out
   _Atomic uint8_t described; // the texts below are filled in (done when the loop goes to sleep)
