@@ -28,13 +28,27 @@ local function range(n)
 end
 
 
--- A job that counts how often it ran to its end, and tells which worker was at work last.
-local function counting(runs, latest)
-  return function(i)
-    latest:set(require("heddle.process").current().pid)
-    runs:add(i, 1)
-    return i
-  end
+-- The initializer of the workers: what the jobs need waits in a global, so that no message of a job
+-- holds references, which may stay behind when its receiver is killed.
+local function prepare(runs, latest)
+  _G.mill = { runs = runs, latest = latest, pid = require("heddle.process").current().pid }
+end
+
+
+-- Counts how often a job ran to its end, and tells which worker was at work last.
+local function job(i)
+  local mill = _G.mill
+  mill.latest:set(mill.pid)
+  mill.runs:add(i, 1)
+  return i
+end
+
+
+-- A pool, how often each job ran, and the pid of the worker that was at work last.
+local function mill(options)
+  local runs, latest = shared.array("int", JOBS), shared.value("int")
+  options.name, options.initializer, options.args = "mill", prepare, { runs, latest }
+  return pool.new("processes", 2, options), runs, latest
 end
 
 
@@ -63,9 +77,8 @@ describe("pool workers killed at random", function()
   end
 
   it("fail their own job only [imap]", function()
-    local p <close> = pool.new("processes", 2, { name = "mill" })
-    local runs, latest = shared.array("int", JOBS), shared.value("int")
-    local step, _, _, whole <close> = p:imap(counting(runs, latest), range(JOBS))
+    local p <close>, runs, latest = mill {}
+    local step, _, _, whole <close> = p:imap(job, range(JOBS))
     judge(p, runs, latest, function()
       local ok, place, value = pcall(step)
       if not ok then return false, place end
@@ -76,9 +89,8 @@ describe("pool workers killed at random", function()
   end)
 
   it("fail their own job only [futures]", function()
-    local p <close> = pool.new("processes", 2, { name = "mill" })
-    local runs, latest, fs = shared.array("int", JOBS), shared.value("int"), {}
-    local job = counting(runs, latest)
+    local p <close>, runs, latest = mill {}
+    local fs = {}
     judge(p, runs, latest, function(i)
       while #fs < math.min(JOBS, i + 50) do fs[#fs + 1] = p:submit(job, #fs + 1) end
       return pcall(fs[i].result, fs[i])
@@ -86,8 +98,7 @@ describe("pool workers killed at random", function()
   end)
 
   it("have their jobs run again [map, retry]", function()
-    local p <close> = pool.new("processes", 2, { name = "mill", retry = KILLS })
-    local runs, latest = shared.array("int", JOBS), shared.value("int")
+    local p <close>, runs, latest = mill { retry = KILLS }
     local killer = task.start(function()
       for _ = 1, KILLS do
         require("heddle").sleep(0.001)
@@ -95,7 +106,7 @@ describe("pool workers killed at random", function()
       end
     end)
     for _, chunk in ipairs { 1, 7 } do
-      assert.same(range(JOBS), p:map(counting(runs, latest), range(JOBS), { chunk = chunk }))
+      assert.same(range(JOBS), p:map(job, range(JOBS), { chunk = chunk }))
     end
     killer:join()
     for i = 1, JOBS do assert.is_true(runs[i] >= 2) end
