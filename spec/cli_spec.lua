@@ -119,7 +119,8 @@ describe("the command", function()
 
   it("refuses what it does not know, with a suggestion", function()
     refuses({ "dmeo" }, "unknown command 'dmeo'.*did you mean 'demo'%?")
-    refuses({ "xyzzy" }, "the commands are compare, completion, demo, doctor, explain, list, run")
+    refuses({ "xyzzy" },
+      "the commands are compare, completion, demo, doctor, explain, list, run, top")
     refuses({ "--sede=1", "x.lua" }, "unknown option '%-%-sede': did you mean '%-%-seed'%?")
     refuses({ "-x" }, "unknown option '%-x'")
     refuses({ "-e" }, "%-e: a value expected")

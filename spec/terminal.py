@@ -3,8 +3,8 @@
 usage: python3 terminal.py SECONDS ROWS COLUMNS PROGRAM [ARG...] <STEPS
 
 A step is a line: `await TEXT` waits until the screen shows TEXT, `type TEXT` types it (with \\n, \\t, \\x03 …),
-`screen` prints the screen between lines of dashes, `end` waits for the program to end. The exit status is the
-program's; 124 when a step took too long (the screen is printed then, too).
+`run COMMAND` has the shell run it, `screen` prints the screen between lines of dashes, `end` waits for the program to
+end. The exit status is the program's; 124 when a step took too long (the screen is printed then, too).
 """
 import fcntl, os, pty, re, select, signal, struct, sys, termios, time
 
@@ -14,7 +14,7 @@ class Screen:
 
     def __init__(self, rows, columns):
         self.columns, self.lines, self.row, self.column = columns, [[]], 0, 0
-        self.pending = ""
+        self.rows, self.pending, self.saved = rows, "", (0, 0)
 
     def text(self):
         return "\n".join("".join(line).rstrip() for line in self.lines)
@@ -24,12 +24,17 @@ class Screen:
         at = 0
         while at < len(text):
             if text[at] == "\x1b":
-                found = re.compile(r"\x1b(?:\[([0-9;?]*)([A-Za-z@])|[()][A-Z0-9]|[=>78])").match(text, at)
+                found = re.compile(r"\x1b(?:\[([0-9;?]*)([A-Za-z@])|[()][A-Z0-9]|([=>78]))").match(text, at)
                 if not found:
                     self.pending = text[at:]
                     return
                 if found.group(2):
                     self.control(found.group(1), found.group(2))
+                elif found.group(3) == "7":
+                    self.saved = self.row, self.column
+                elif found.group(3) == "8":
+                    self.row, self.column = self.saved
+                    self.down(0)
                 at = found.end()
             else:
                 self.put(text[at])
@@ -46,6 +51,9 @@ class Screen:
             self.column = min(self.columns - 1, self.column + (n or 1))
         elif what == "D":
             self.column = max(0, self.column - (n or 1))
+        elif what == "H":
+            self.row, self.column = max(0, len(self.lines) - self.rows), 0
+            self.down((n or 1) - 1)
         elif what == "G":
             self.column = (n or 1) - 1
         elif what == "K":
@@ -117,6 +125,8 @@ def main():
                     too_long(step)
         elif verb == "type":
             os.write(fd, text.encode())
+        elif verb == "run":
+            os.system(text)
         elif verb == "screen":
             print("-----\n" + screen.text() + "\n-----")
         elif verb == "end":

@@ -17,6 +17,7 @@ Usage: heddle                              the REPL at a terminal, else the scri
        heddle compare MIX [options]        the same jobs under each model, and which is best
        heddle run NAME [args…]             run a scenario
        heddle list                         what scenarios and mixes there are
+       heddle top [PID]                    what a running heddle program does
        heddle explain [CODE]               what the code in an error message means
        heddle doctor                       what this machine gives, and what is missing
        heddle completion SHELL             completions for bash, zsh or fish
@@ -30,6 +31,7 @@ Options:
    --trace=FILE   record what runs and waits when, and write it as Chrome trace
                   events (FILE.json or FILE.json.gz; Perfetto and speedscope)
    --report=FILE  the same as one HTML page
+   --live         a view of what runs and waits, on stderr, while it runs
    --timeline     the same as lanes of characters, on stdout
    -h, --help     show this help
    --version      show the version
@@ -38,9 +40,9 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run" }
+local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
 local OPTION_NAMES = {
-  "help", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
+  "help", "live", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
 }
 
 
@@ -209,6 +211,11 @@ function verbs.explain(words)
 end
 
 
+function verbs.top(words)
+  return require("heddle.top").main(words)
+end
+
+
 function verbs.compare(words)
   return require("heddle.compare").main(words)
 end
@@ -250,7 +257,8 @@ local function read_long(plan, argv, i)
     value, i = value_of(argv, i, value, "--" .. name)
     plan.pictures[name] = value
     table.insert(plan.general, ("--%s=%s"):format(name, value))
-  elseif name == "quiet" or name == "no-color" or name == "timeline" then
+  elseif name == "quiet" or name == "no-color" or name == "timeline" or name == "live" then
+    if name == "live" then plan.pictures.live = true end
     if name == "timeline" then plan.pictures.timeline = true end
     if name == "no-color" then plan.pictures.plain = true end
     table.insert(plan.general, "--" .. name)
@@ -311,13 +319,16 @@ end
 
 
 local pictured -- the recording of a script, whose pictures are made at the end
+local stop_live -- takes the live view of a script away
 
 
---- Turns the recorder on, if a picture of the script is wanted. The picture is made when the
---- program ends by os.exit, too.
+--- Turns the live view on and the recorder, if a picture of the script is wanted. The picture is
+--- made when the program ends by os.exit, too.
 local function record(pictures)
+  if pictures.live then stop_live = require("heddle.top").live() end
+  pictures.live = nil
   pictured = next(pictures) and require("heddle.recording").open(pictures)
-  if not pictured then return end
+  if not pictured and not stop_live then return end
   local process, exit = require "heddle.process", os.exit
   local home = process.current().pid
   function os.exit(...) -- luacheck: ignore
@@ -334,8 +345,8 @@ local function take_pictures(words, pictures)
     local name, value = word:match "^%-%-(%l+)=(.*)$"
     if name == "trace" or name == "report" then
       pictures[name] = value
-    elseif word == "--timeline" then
-      pictures.timeline = true
+    elseif word == "--timeline" or word == "--live" then
+      pictures[word:sub(3)] = true
     elseif word == "--no-color" then
       pictures.plain = true
     else
@@ -352,7 +363,9 @@ local function general_words(plan, verb)
   local words, pictures = plan.general, plan.pictures
   if pictures.trace then words[#words + 1] = "--trace=" .. pictures.trace end
   if pictures.report then words[#words + 1] = "--report=" .. pictures.report end
-  if pictures.timeline then words[#words + 1] = "--timeline" end
+  for _, name in ipairs { "live", "timeline" } do
+    if pictures[name] then words[#words + 1] = "--" .. name end
+  end
   return words
 end
 
@@ -421,6 +434,7 @@ end
 ---@param status integer  the command's so far
 ---@return integer status
 function cli.finish(status)
+  if stop_live then stop_live() end
   if not pictured then return status end
   local recording = pictured
   pictured = nil

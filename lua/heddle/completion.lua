@@ -16,6 +16,8 @@ completion.command = {
   values = {}, flags = {},
 }
 
+local DESCRIBED = { "demo", "compare", "doctor", "top", "completion" }
+
 -- Verbs without options of their own.
 local PLAIN = {
   { "run", "run a scenario" }, { "list", "what scenarios and mixes there are" },
@@ -38,9 +40,10 @@ local function whole_parser()
   parser:option("--trace", "write Chrome trace events"):argname "FILE"
   parser:option("--report", "write a report as HTML"):argname "FILE"
   parser:flag("-i", "the REPL after the script")
+  parser:flag("--live", "show what runs and waits")
   parser:flag("--timeline", "draw who did what when")
   parser:flag("--version", "show the version")
-  for _, name in ipairs { "demo", "compare", "doctor", "completion" } do described(parser, name) end
+  for _, name in ipairs(DESCRIBED) do described(parser, name) end
   for _, verb in ipairs(PLAIN) do parser:command(verb[1], verb[2]) end
   return parser
 end

@@ -29,7 +29,8 @@ outputs.VALUES = {
 
 outputs.FLAGS = {
   { "timeline", "draw who did what when, a lane for each worker" },
-  { "live", "show progress also where stderr is no terminal, a line each second" },
+  { "live", "show what runs and waits in the last lines of the terminal; where stderr is none, "
+    .. "progress as a line each second" },
   { "quiet", "no log lines and no progress" },
   { "no-color", "no colours (the variable NO_COLOR too)" },
 }
@@ -38,6 +39,18 @@ outputs.FLAGS = {
 ---@field out file*  where the text goes: stderr when a file is stdout
 local methods = {}
 local meta = { __index = methods, __name = "heddle.outputs" }
+
+
+local function isatty(fd)
+  local ok, host = pcall(require, "heddle.native.host")
+  return ok and host.isatty and host.isatty(fd) or false
+end
+
+
+-- Whether stderr is one that can draw over what it shows.
+local function is_terminal()
+  return isatty(2) and os.getenv "TERM" ~= "dumb"
+end
 
 
 -- Files ------------------------------------------------------------------------------------------
@@ -72,6 +85,9 @@ function outputs.open(args)
   local self = setmetatable({ args = args, files = {}, out = check_stdout(args) }, meta)
   for _, form in ipairs(FORMS) do
     if args[form] then self.files[form] = open_file(form, args[form]) end
+  end
+  if args.live and not args.quiet and is_terminal() then
+    self.stop_live = require("heddle.top").live()
   end
   if args.report or args.trace or args.timeline then
     self.recording = require("heddle.recording").open {
@@ -120,17 +136,13 @@ end
 --- Prints a piece of the result.
 ---@param text string
 function methods:print(text)
+  self:clear()
+  if self.stop_live then self.stop_live() end
   usage.write(self.out, text)
 end
 
 
 -- The terminal -----------------------------------------------------------------------------------
-
-local function isatty(fd)
-  local ok, host = pcall(require, "heddle.native.host")
-  return ok and host.isatty and host.isatty(fd) or false
-end
-
 
 --- A text that stands out on a terminal.
 ---@param text string
@@ -166,7 +178,7 @@ end
 function methods:progress(label)
   local args = self.args
   if args.quiet then return nil end
-  local terminal = isatty(2) and os.getenv "TERM" ~= "dumb"
+  local terminal = is_terminal()
   if not terminal and not args.live then return nil end
   local line = "%s [%s] %d/%d jobs, %.1f s"
   local draw = terminal and drawer(REDRAW, CLEAR .. line) or drawer(1.0, line .. "\n")

@@ -233,9 +233,9 @@ local function name_of(task, workers)
 end
 
 
-local function holders()
+local function holders(source)
   local by_object = {}
-  for _, lock in ipairs(native.locks()) do by_object[lock.object] = lock end
+  for _, lock in ipairs(source.locks()) do by_object[lock.object] = lock end
   return by_object
 end
 
@@ -278,11 +278,12 @@ local function before(a, b)
 end
 
 
-local function collect()
-  local rows = native.rows()
+local function collect(source)
+  source = source or native
+  local rows = source.rows()
   local workers, tasks = index(rows)
   join_workers(rows, workers)
-  local locks = holders()
+  local locks = holders(source)
   for _, row in ipairs(rows) do mark(row, locks, workers, tasks) end
   table.sort(rows, before)
   return rows, workers, tasks
@@ -297,6 +298,15 @@ local function strip(rows)
     if row.model ~= "task" then row.task = nil end
   end
   return rows
+end
+
+
+---The rows of any program, in the order of ps(); a worker's row has `task`, the id of its
+---function's.
+---@param source {rows: (fun(): table[]), locks: (fun(): table[])}
+---@return heddle.ps.Row[]
+function watch.rows_of(source)
+  return (collect(source))
 end
 
 

@@ -47,6 +47,9 @@ bool arena_join(int fd) {
   return map(fd) && arena->magic == MAGIC;
 }
 
+// Whether `head` looks like the first page of an arena: for one that was mapped elsewhere.
+bool arena_is_head(const struct arena_head *head) { return head->magic == MAGIC; }
+
 // The descriptor to hand to a process that is started anew.
 int arena_fd(void) { return memory; }
 

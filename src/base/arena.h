@@ -54,9 +54,10 @@ struct arena_trace {
 struct arena_head {
   uint32_t magic;
   uint32_t root_pid;
-  unsigned char key[16]; // of this program: marks what it made itself
-  _Atomic uint64_t top;  // first byte of the heap never handed out
-  _Atomic uint64_t live; // bytes handed out and not given back
+  _Atomic uint32_t layout; // a number for how the build lays all this out
+  unsigned char key[16];   // of this program: marks what it made itself
+  _Atomic uint64_t top;    // first byte of the heap never handed out
+  _Atomic uint64_t live;   // bytes handed out and not given back
   struct arena_class classes[ARENA_CLASSES];
   struct guard cell_guard;      // of the two fields below
   _Atomic uint32_t cell_top;    // cells ever used
@@ -95,6 +96,7 @@ static inline uint64_t arena_offset(const void *p) { return (uint64_t)(uintptr_t
 
 bool arena_create(void);
 bool arena_join(int fd);
+bool arena_is_head(const struct arena_head *head);
 int arena_fd(void);
 uint64_t arena_alloc(size_t size);
 void arena_free(uint64_t block);

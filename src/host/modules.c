@@ -21,8 +21,10 @@ int luaopen_heddle_native_host(lua_State *L);
 int luaopen_heddle_native_http_client(lua_State *L);
 int luaopen_heddle_native_http_server(lua_State *L);
 int luaopen_heddle_native_input(lua_State *L);
+int luaopen_heddle_native_keys(lua_State *L);
 int luaopen_heddle_native_loop(lua_State *L);
 int luaopen_heddle_native_net(lua_State *L);
+int luaopen_heddle_native_peer(lua_State *L);
 int luaopen_heddle_native_pipe(lua_State *L);
 int luaopen_heddle_native_jobs(lua_State *L);
 int luaopen_heddle_native_queue(lua_State *L);
@@ -47,8 +49,10 @@ static const luaL_Reg natives[] = {
     {"heddle.native.http_client", luaopen_heddle_native_http_client},
     {"heddle.native.http_server", luaopen_heddle_native_http_server},
     {"heddle.native.input", luaopen_heddle_native_input},
+    {"heddle.native.keys", luaopen_heddle_native_keys},
     {"heddle.native.loop", luaopen_heddle_native_loop},
     {"heddle.native.net", luaopen_heddle_native_net},
+    {"heddle.native.peer", luaopen_heddle_native_peer},
     {"heddle.native.pipe", luaopen_heddle_native_pipe},
     {"heddle.native.jobs", luaopen_heddle_native_jobs},
     {"heddle.native.queue", luaopen_heddle_native_queue},

@@ -187,6 +187,9 @@ void gil_ask_to_look(int tid) { gil_ask_thread_to_look(getpid(), tid); }
 // The same for a thread of any process of the program.
 void gil_ask_thread_to_look(int pid, int tid) { syscall(SYS_tgkill, pid, tid, SIGNAL_LOOK); }
 
+// The signal that does it.
+int gil_look_signal(void) { return SIGNAL_LOOK; }
+
 // Hands over what is to be done when a running coroutine has been made to look; it may raise.
 void gil_set_look(void (*look)(lua_State *co)) { look_at_requests = look; }
 

@@ -57,6 +57,7 @@ void gil_watch(struct lua_State *co);
 void gil_serve(struct lua_State *co);
 void gil_ask_to_look(int tid);
 void gil_ask_thread_to_look(int pid, int tid);
+int gil_look_signal(void);
 void gil_set_look(void (*look)(struct lua_State *co));
 
 // For C work that needs no Lua: give this thread's GIL up meanwhile.

@@ -6,6 +6,7 @@
 #include "sync/object_lua.h"
 #include "trace/trace.h"
 #include "value/value.h"
+#include "worker/peer.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -186,6 +187,7 @@ void worker_init_root(void) {
   program_seat_sit(seat);
   trace_thread_begin("main", 0);
   arena->root_seat = seat;
+  arena->layout = peer_layout();
   arena->root_id = atomic_fetch_add(&arena->next_id, 1);
   worker_init_process();
   sigaction(SIGINT, &action, NULL);

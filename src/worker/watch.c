@@ -26,6 +26,14 @@ static void hang(struct program_seat *seat, uint64_t block) {
   if (old) arena_free(old);
 }
 
+// The thread's share of the GIL, with the stretch that goes on. Under the GIL.
+static void write_gil(const struct loop *loop, struct watch_block *block) {
+  const struct gil *gil = &loop->interp->gil;
+  block->gil_wait = loop->figures.wait;
+  block->gil_held = loop->figures.held;
+  if (loop == loop_self) block->gil_held += clock_now() - gil->since;
+}
+
 static void publish_loop(struct loop *loop) {
   struct program_seat *seat = program_seat(loop->seat);
   uint32_t turn = arena->view_turn, most = loop->live;
@@ -36,6 +44,7 @@ static void publish_loop(struct loop *loop) {
   block->turn = turn;
   block->count = task_view_write(loop, block->tasks, most);
   const struct worker *w = loop->worker;
+  write_gil(loop, block);
   block->worker = w ? w->id : 0;
   hang(seat, offset);
 }

@@ -1,8 +1,8 @@
 // heddle.native.watch: what lives in the whole program, for heddle.ps and its like.
+#include "worker/watch_lua.h"
 #include "base/clock.h"
 #include "sync/lock.h"
 #include "worker/handles_lua.h"
-#include "worker/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,60 +35,68 @@ static void set_wait(lua_State *L, uint64_t object, int64_t since, bool timed) {
   lua_setfield(L, -2, "since");
 }
 
-static void set_pid(lua_State *L, const struct program_seat *seat) {
-  uint32_t used = seat->used;
-  if (used) set_integer(L, "pid", program_process(used - 1)->pid);
-  set_integer(L, "tid", seat->tid);
+static struct watch_place place_of(uint32_t seat) {
+  uint32_t used = program_seat(seat)->used;
+  return (struct watch_place){seat, used ? program_process(used - 1)->pid : 0,
+                              program_seat(seat)->tid};
+}
+
+static void set_place(lua_State *L, const struct watch_place *place) {
+  set_integer(L, "seat", place->seat);
+  if (place->pid) set_integer(L, "pid", place->pid);
+  set_integer(L, "tid", place->tid);
 }
 
 // tasks ----------------------------------------------------------------------------------------
 
-static void add_task(lua_State *L, const struct task_view *v, uint32_t seat) {
+// Appends a task's row to the list on top of the stack.
+void watch_add_task(lua_State *L, const struct task_view *v, const struct watch_place *place) {
   lua_createtable(L, 0, 12);
   set_text(L, "model", "task", 4);
   set_integer(L, "id", v->id);
   set_text(L, "name", v->name, sizeof v->name);
   set_text(L, "state", states[v->state % 3], 8);
-  set_integer(L, "seat", seat);
+  set_place(L, place);
   set_flag(L, "main", v->main);
   if (v->where[0]) set_text(L, "where", v->where, sizeof v->where);
   if (v->state == VIEW_BLOCKED) {
     set_text(L, "waits_for", v->what, sizeof v->what);
     set_wait(L, v->object, v->since, v->timed);
   }
-  set_pid(L, program_seat(seat));
   add_row(L);
 }
 
 // [list][block][seat]
 static int add_tasks(lua_State *L) {
   const struct watch_block *block = lua_touserdata(L, 2);
-  uint32_t seat = (uint32_t)lua_tointeger(L, 3);
+  struct watch_place place = place_of((uint32_t)lua_tointeger(L, 3));
   lua_settop(L, 1);
   for (uint32_t i = 0; i < block->count; i++)
-    add_task(L, &block->tasks[i], seat);
+    watch_add_task(L, &block->tasks[i], &place);
   return 0;
 }
 
-static void add_record(lua_State *L, const struct park_record *r, uint32_t seat) {
+// The same for a task that waits, as its record says.
+void watch_add_record(lua_State *L, const struct park_record *r, const struct watch_place *place) {
   lua_createtable(L, 0, 12);
   set_text(L, "model", "task", 4);
   set_integer(L, "id", r->task);
   set_text(L, "name", r->who, sizeof r->who);
   set_text(L, "state", states[VIEW_BLOCKED], 8);
-  set_integer(L, "seat", seat);
+  set_place(L, place);
   set_text(L, "waits_for", r->what, sizeof r->what);
   if (r->where[0]) set_text(L, "where", r->where, sizeof r->where);
   set_wait(L, r->object, r->since, r->timed != 0);
-  set_pid(L, program_seat(seat));
   add_row(L);
 }
 
 // A loop that did not answer: those of its tasks that wait have said so when it last slept.
 static void add_records(lua_State *L, uint32_t seat) {
+  struct watch_place place = place_of(seat);
   for (uint32_t i = 1; i < arena->wait_top; i++) {
     const struct park_record *r = park_record(i);
-    if (r->seat == seat + 1 && r->ticket != PARK_NOBODY && r->described) add_record(L, r, seat);
+    if (r->seat == seat + 1 && r->ticket != PARK_NOBODY && r->described)
+      watch_add_record(L, r, &place);
   }
 }
 
@@ -118,8 +126,8 @@ static void add_root(lua_State *L) {
   set_text(L, "model", "process", 7);
   set_integer(L, "id", arena->root_id);
   set_text(L, "name", "main", 4);
-  set_integer(L, "seat", arena->root_seat);
-  set_pid(L, program_seat(arena->root_seat));
+  struct watch_place place = place_of(arena->root_seat);
+  set_place(L, &place);
   add_row(L);
 }
 
@@ -135,8 +143,8 @@ static void add_worker(lua_State *L, const struct worker *w) {
   set_text(L, "name", w->head.name, sizeof w->head.name);
   set_integer(L, "parent", w->parent);
   set_text(L, "state", worker_status(w), 8);
-  if (seat) set_integer(L, "seat", seat - 1);
-  if (seat) set_pid(L, program_seat(seat - 1));
+  struct watch_place place = seat ? place_of(seat - 1) : (struct watch_place){0};
+  if (seat) set_place(L, &place);
   if (w->model == MODEL_PROCESS && w->pid) set_integer(L, "pid", w->pid);
   add_row(L);
 }

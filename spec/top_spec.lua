@@ -1,0 +1,210 @@
+-- heddle top, and --live.
+
+local helper = require "spec.helper"
+local top = require "heddle.top"
+
+-- A program in the background. It prints its process's number; a line typed to it lets it end.
+local Child = {}
+Child.__index = Child
+
+local function child(code, words)
+  local stem = os.tmpname()
+  helper.spit(stem .. ".lua", code)
+  local go = os.tmpname()
+  os.remove(go)
+  assert(os.execute("mkfifo " .. go))
+  local line = ("timeout %d %s %s %s %s <%s 2>&1"):format(20 * helper.slack,
+    helper.quote(helper.absolute_executable()), words or "", stem .. ".lua", go, go)
+  local self = setmetatable({ out = io.popen(line), go = assert(io.open(go, "w")) }, Child)
+  self.paths = { stem, stem .. ".lua", go }
+  self.pid = math.tointeger(self.out:read "l")
+  return self
+end
+
+-- Lets it end; what it still printed, and its exit status.
+function Child:finish()
+  self.go:write "go\n"
+  self.go:close()
+  local text = self.out:read "a"
+  local _, how, code = self.out:close()
+  for _, path in ipairs(self.paths) do os.remove(path) end
+  return text, how == "signal" and 128 + code or code
+end
+
+-- Everything there is to see: a lock that is held and waited for, a queue, each model, one that
+-- computes.
+local SCENE = [[
+local process, thread, isolate = require "heddle.process", require "heddle.thread",
+  require "heddle.isolate"
+local queue, sync, task = require "heddle.queue", require "heddle.sync", require "heddle.task"
+local jobs, lock = queue.new(100), sync.lock()
+jobs.name, lock.name = "orders", "till"
+for _ = 1, 7 do jobs:put(1) end
+local stop = queue.new()
+local p = process.start({ name = "far" }, function(q) q:get() end, stop)
+local busy = isolate.start({ name = "busy" }, function() while true do end end)
+local t = thread.start({ name = "late" }, function() lock:acquire() lock:release() end)
+lock:acquire()
+io.stdout:write(process.current().pid, "\n")
+io.stdout:flush()
+require("heddle").input()
+lock:release()
+stop:put(1)
+busy:cancel { hard = true }
+print(t:join())
+p:join()
+]]
+
+-- Starts top, or a program with --live, in a pseudo-terminal and types the steps of
+-- spec/terminal.py.
+local function at_terminal(words, steps)
+  local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100",
+    helper.absolute_executable(), table.unpack(words) }
+  local r = helper.command(line, { stdin = table.concat(steps, "\n") .. "\n", limit = 25 })
+  assert(r.code ~= 124, r.out)
+  return r
+end
+
+local function script_file(code)
+  local path = os.tmpname()
+  helper.spit(path, code)
+  return path
+end
+
+describe("heddle top", function()
+  helper.preload()
+
+  it("shows who lives in a program and what they wait for", function()
+    local c, r = child(SCENE), nil
+    helper.wait_for(function()
+      r = helper.heddle { "top", tostring(c.pid) }
+      return r.out:find("held by main", 1, true) and r.out:find "busy +%d+ +%d+%% +%d+%%"
+    end, 8, "the picture")
+    local text, status = c:finish()
+    assert.equal(0, r.code)
+    assert.equal("", r.err)
+    assert.truthy(r.out:find("^heddle top: " .. c.pid .. "  "))
+    assert.truthy(r.out:find "orders +7 of 100")
+    assert.truthy(r.out:find "till %(held by main%)")
+    assert.truthy(r.out:find "process +far +%d+ ")
+    assert.equal("true\n", text)
+    assert.equal(0, status)
+  end)
+
+  it("says in one line what it can't show", function()
+    local other = io.popen("echo $$; exec sleep 20")
+    local pid = other:read "l"
+    local r = helper.heddle { "top", pid }
+    os.execute("kill " .. pid)
+    other:close()
+    assert.equal(1, r.code)
+    assert.equal(("heddle: top: can't show %s: it is no heddle program\n"):format(pid), r.err)
+    r = helper.heddle { "top", "2147483647" }
+    assert.equal(1, r.code)
+    assert.equal("heddle: top: can't show 2147483647: no process has that number\n", r.err)
+    r = helper.heddle { "top", "me" }
+    assert.equal(2, r.code)
+    assert.truthy(r.err:find "^heddle: top: a whole number from 1 [^\n]*'me'\n$")
+  end)
+
+  it("shows no other user's program", function()
+    local pid = "1" -- another's, unless this is root, who lends a program to nobody
+    local setuid = [[exec python3 -c 'import os; print(os.getpid(), flush=True); os.setuid(65534)
+os.execvp("sleep", ["sleep", "20"])']]
+    local root = helper.slurp "/proc/self/status":match "Uid:%s+(%d+)" == "0"
+    local other = root and io.popen(setuid)
+    if other then pid = other:read "l" end
+    local r
+    helper.wait_for(function()
+      r = helper.heddle { "top", pid }
+      return r.err:find "another user"
+    end)
+    if other then
+      os.execute("kill " .. pid)
+      other:close()
+    end
+    assert.equal(1, r.code)
+    assert.equal(("heddle: top: can't show %s: it belongs to another user\n"):format(pid), r.err)
+  end)
+
+  it("asks which one, where several run", function()
+    local c = child(SCENE) -- and the specs themselves
+    local r = helper.heddle { "top" }
+    c:finish()
+    assert.equal(2, r.code)
+    assert.truthy(r.err:find "^heddle: top: which one%? %d+ heddle programs run: [^\n]*\n$")
+    assert.truthy(r.err:find(c.pid .. " (", 1, true))
+  end)
+
+  it("takes the only one, and says when there is none", function()
+    assert.equal(7, top.choose { { pid = 7, command = "heddle a.lua" } })
+    local err = helper.raises(nil, top.choose, {})
+    assert.equal("top: no heddle program of this user runs", err.failed)
+  end)
+
+  it("redraws in place on a terminal until q or Ctrl-C", function()
+    local c = child(SCENE)
+    local words = { "top", tostring(c.pid) }
+    local first = at_terminal(words, { "await held by main", "type q", "end" })
+    local second = at_terminal(words, { "await GIL WAIT", "type \\x03", "end" })
+    local _, status = c:finish()
+    assert.equal(0, first.code)
+    assert.equal(0, second.code)
+    local _, pictures = first.out:gsub("heddle top: ", "")
+    assert.equal(1, pictures, first.out)
+    assert.equal(0, status)
+  end)
+
+  it("ends with the program", function()
+    local c = child(SCENE)
+    local r = at_terminal({ "top", tostring(c.pid) },
+      { "await WAITS FOR", "run kill -9 " .. c.pid, "await has ended", "end" })
+    c:finish()
+    assert.equal(0, r.code)
+  end)
+
+  it("leaves the program whole, also when it is killed itself", function()
+    local c = child(SCENE)
+    for i = 1, 12 do
+      os.execute(("timeout -s KILL %.3f %s top %d >/dev/null 2>&1"):format(0.01 + 0.013 * i,
+        helper.quote(helper.absolute_executable()), c.pid))
+    end
+    local text, status = c:finish()
+    assert.equal("true\n", text)
+    assert.equal(0, status)
+  end)
+
+  it("hides no deadlock of the program that it watches", function()
+    local path = script_file [[require("heddle").sleep(0.4) require("heddle.queue").new():get()]]
+    local r = helper.heddle({ "--live", path }, { limit = 20 })
+    os.remove(path)
+    assert.equal(3, r.code)
+    assert.truthy(r.err:find("deadlock", 1, true))
+  end)
+end)
+
+describe("--live", function()
+  it("prints lines on stderr where that is no terminal", function()
+    local path = script_file [[require("heddle").sleep(0.6) print "out" os.exit(7)]]
+    local r = helper.heddle { "--live", path }
+    os.remove(path)
+    assert.equal("out\n", r.out)
+    assert.truthy(r.err:find "^live: %d[^\n]*1 process, 1 task")
+    assert.equal(7, r.code)
+  end)
+
+  it("keeps to the last lines of a terminal, and leaves it as it was", function()
+    local path = script_file [[require("heddle").input() print "done"]]
+    local r = at_terminal({ "--live", path }, { "await WAITS FOR", "type go\\n", "end" })
+    os.remove(path)
+    assert.equal(0, r.code)
+    assert.falsy(r.out:find("WAITS FOR", 1, true), r.out)
+    assert.truthy(r.out:find "done")
+  end)
+
+  it("shows a demo's workers, too", function()
+    local r = at_terminal({ "demo", "threads", "--jobs=2", "--time=0.5", "--live" }, { "end" })
+    assert.equal(0, r.code)
+    assert.falsy(r.out:find("WAITS FOR", 1, true), r.out)
+  end)
+end)
