@@ -98,12 +98,15 @@ FORCE:
 SPECS := $(filter-out spec/chaos_spec.lua spec/readme_spec.lua,$(sort $(wildcard spec/*_spec.lua)))
 # Scenarios are Lua on top of what the other specs hold; the checking builds run a sample of them.
 ENGINE_SPECS := $(filter-out spec/runner_spec.lua $(filter-out %_sync_spec.lua,$(wildcard spec/scenarios_*spec.lua)),$(SPECS))
-# The demo's jobs take minutes in the stress build. Of no use under ThreadSanitizer: what is Lua, what
-# is about signals (they come late there), what only the stress build can do, and what hands over from
-# thread to thread through a process, which it does not see (matrix).
+# Modules in Lua alone need no stress build. The demo's jobs take minutes there. Of no use under
+# ThreadSanitizer, beside those: what is about signals (they come late there), what only the stress
+# build can do.
 spec_files = $(patsubst %,spec/%_spec.lua,$(1))
-STRESS_SPECS := $(filter-out $(call spec_files,cli service report_html),$(ENGINE_SPECS))
-TSAN_SPECS := $(filter-out $(call spec_files,matrix cli compare comparison mix percentiles report report_html timeline rng service end steps deaths repl reference docs tools scenarios_sync),$(ENGINE_SPECS))
+LUA_ALONE := compare comparison docs explain jobqueue mix percentiles reference report report_html rng \
+  service_mix timeline tools
+STRESS_SPECS := $(filter-out $(call spec_files,cli service $(LUA_ALONE)),$(ENGINE_SPECS))
+TSAN_SPECS := $(filter-out $(call spec_files,cli service end steps deaths repl scenarios_sync $(LUA_ALONE)), \
+  $(ENGINE_SPECS))
 CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG
