@@ -147,7 +147,7 @@ static void leave(void *object, struct park_self *self) {
   struct loop *loop = job->loop;
   (void)self;
   pthread_mutex_lock(&mutex);
-  bool back = job->done;
+  bool done = job->done, back = done;
   for (const struct offload *b = loop->back; b && !back; b = b->next)
     back = b == job;
   job->task = NULL;
@@ -155,8 +155,8 @@ static void leave(void *object, struct park_self *self) {
     job->loop = NULL;
     loop->jobs--;
   }
-  pthread_mutex_unlock(&mutex);
-  if (job->done) job->drop(job);
+  pthread_mutex_unlock(&mutex); // from here on a helper may free it
+  if (done) job->drop(job);
 }
 
 static int finish(lua_State *L, void *object, struct park_self *self, bool got) {
