@@ -305,6 +305,10 @@ codes["no-curl"] = {
   means = "A page was to be fetched, and the system's libcurl can't be opened.",
   remedy = "Install it: apt install libcurl4.",
 }
+codes["not-installed"] = {
+  means = "LuaSocket was to be patched, and it is not installed.",
+  remedy = "Install it: apt install lua-socket; or leave `socket` out of the patch.",
+}
 codes["no-microhttpd"] = {
   means = "A server was to be started, and the system's libmicrohttpd can't be opened.",
   remedy = "Install it: apt install libmicrohttpd12.",
