@@ -16,6 +16,7 @@ local not_raised = {
   ["no-crypto"] = "libcrypto is here",
   ["no-curl"] = "libcurl is here",
   ["no-loop"] = "every thread here is heddle's",
+  ["not-installed"] = "LuaSocket may be here",
   ["no-microhttpd"] = "libmicrohttpd is here",
   ["no-task"] = "all code here runs in a task",
   ["pool-broken"] = "in pool_spec",
