@@ -155,6 +155,22 @@ os.execvp("sleep", ["sleep", "20"])']]
     assert.equal(0, status)
   end)
 
+  it("leaves the terminal as it was when it is terminated", function()
+    local c = child(SCENE)
+    local file = os.tmpname()
+    local inner = ("echo $$ >%s; exec %s top %d"):format(file, helper.absolute_executable(), c.pid)
+    local stty = ("sh -c %s; echo then $? $(stty -a | grep -o ' -*icanon')"):format(
+      helper.quote(inner))
+    local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100", "sh",
+      "-c", stty }
+    local kill = ("run kill -TERM $(cat %s)"):format(file)
+    local r = helper.command(line, { limit = 25,
+      stdin = "await WAITS FOR\n" .. kill .. "\nawait then 0 icanon\nend\n" })
+    c:finish()
+    os.remove(file)
+    assert.equal(0, r.code, r.out)
+  end)
+
   it("ends with the program", function()
     local c = child(SCENE)
     local r = at_terminal({ "top", tostring(c.pid) },

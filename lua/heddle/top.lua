@@ -1,10 +1,11 @@
 --- `heddle top [PID]`: what a running heddle program does, from another terminal; and the same view
 -- at the bottom of a program's own terminal, for --live.
--- Stands on: heddle.options, heddle.process, heddle.top_draw, heddle.top_source, heddle.usage,
--- heddle.native.keys.
+-- Stands on: heddle.loop, heddle.options, heddle.process, heddle.top_draw, heddle.top_source,
+-- heddle.usage, heddle.native.keys.
 
 local heddle = require "heddle"
 local keys = require "heddle.native.keys"
+local loop = require "heddle.loop"
 local options = require "heddle.options"
 local process = require "heddle.process"
 local top_draw = require "heddle.top_draw"
@@ -84,6 +85,9 @@ local function print_once(program)
 end
 
 
+local asked_to_end = false -- by SIGTERM
+
+
 -- Waits for the next picture's time. Returns whether somebody wants no more of them.
 local function pause(time, listening)
   local limit = heddle.now() + time
@@ -91,8 +95,8 @@ local function pause(time, listening)
     local key = listening and keys.read()
     if listening and (key == nil or key == "q" or key == "Q") then return true end
     heddle.sleep(math.min(KEY, time))
-  until heddle.now() >= limit
-  return false
+  until asked_to_end or heddle.now() >= limit
+  return asked_to_end
 end
 
 
@@ -131,9 +135,11 @@ local function is_interrupt(err)
 end
 
 
--- Calls `body`, and `restore` however that ends; Ctrl-C is a way to end it.
+-- Calls `body`, and `restore` however that ends; Ctrl-C and SIGTERM are ways to end it.
 local function guarded(body, restore)
+  local handler = loop.on_signal("SIGTERM", function() asked_to_end = true end)
   local ok, err = pcall(body)
+  handler:stop()
   restore()
   if not ok and not is_interrupt(err) then error(err, 0) end
   return 0
