@@ -95,9 +95,9 @@ def main():
     screen = Screen(rows, columns)
     pid, fd = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.environ["TERM"] = "xterm"
         os.execvp(sys.argv[4], sys.argv[4:])
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     give_up = time.monotonic() + limit
 
     def read(wait):

@@ -201,7 +201,8 @@ end)
 
 describe("--live", function()
   it("prints lines on stderr where that is no terminal", function()
-    local path = script_file [[require("heddle").sleep(0.6) print "out" os.exit(7)]]
+    local path = script_file(([[require("heddle").sleep(%g) print "out" os.exit(7)]]):format(
+      1.5 * helper.slack))
     local r = helper.heddle { "--live", path }
     os.remove(path)
     assert.equal("out\n", r.out)
