@@ -32,6 +32,7 @@ clang-format command -v clang-format
 libclang-rt-14-dev dpkg -s libclang-rt-14-dev || test -n "$(find /usr/lib/clang /usr/lib/llvm-* -name 'libclang_rt.fuzzer-*.a' 2>/dev/null)"
 openssl command -v openssl
 procps command -v ps
+python3 command -v python3
 chromium-headless-shell command -v chromium-headless-shell || command -v chromium
 END
       ;;
