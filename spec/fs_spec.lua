@@ -170,16 +170,7 @@ describe("a slow file", function()
 end)
 
 describe("bad input", function()
-  local function refused(wanted, fn, ...)
-    local arguments = table.pack(...)
-    local err = helper.raises(nil, function()
-      fn(table.unpack(arguments, 1, arguments.n))
-      return nil
-    end)
-    local text = tostring(err):gsub("^spec/fs_spec%.lua:%d+: ", "")
-    assert(text:find(wanted) == 1, ("%q does not begin as %q"):format(text, wanted))
-    assert(text:find "%[[%l-]+%]$", "no code at the end of: " .. text)
-  end
+  local refused = helper.refused
 
   it("is refused by each function", function()
     for name, fn in pairs(fs) do

@@ -189,4 +189,18 @@ function helper.raises(pattern, fn, ...)
   return err
 end
 
+---Calls `fn` with bad input: its error must begin as the pattern says and end with a code.
+---@param wanted string
+---@param fn function
+function helper.refused(wanted, fn, ...)
+  local arguments = table.pack(...)
+  local err = helper.raises(nil, function() -- no tail call: the error names this line
+    fn(table.unpack(arguments, 1, arguments.n))
+    return nil
+  end)
+  local text = tostring(err):gsub("^[%./]*spec/[%l_]+%.lua:%d+: ", "")
+  assert(text:find(wanted) == 1, ("%q does not begin as %q"):format(text, wanted))
+  assert(text:find "%[[%l-]+%]$", "no code at the end of: " .. text)
+end
+
 return helper

@@ -539,16 +539,7 @@ describe("sockets", function()
 end)
 
 describe("bad input", function()
-  local function refused(wanted, fn, ...)
-    local arguments = table.pack(...)
-    local err = helper.raises(nil, function()
-      fn(table.unpack(arguments, 1, arguments.n))
-      return nil
-    end)
-    local text = tostring(err):gsub("^spec/net_spec%.lua:%d+: ", "")
-    assert(text:find(wanted) == 1, ("%q does not begin as %q"):format(text, wanted))
-    assert(text:find "%[[%l-]+%]$", "no code at the end of: " .. text)
-  end
+  local refused = helper.refused
 
   it("is refused by each function", function()
     for _, name in ipairs { "listen", "connect" } do
