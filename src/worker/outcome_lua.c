@@ -157,7 +157,7 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
   struct worker *w = worker_self(L, op->name);
   double timeout = loop_timeout(L, 2, op->name);
   struct park_self ask = {0};
-  if (!w->ended && w->seat == 0 && w->process == 0)
+  if (!worker_begun(w))
     return loop_misuse(L, "not-started", "%s:%s: it was not started (call h:start() first)",
                        worker_kind(w), op->name);
   if ((loop_self && w == loop_self->worker) || w->seat == program_seat_index + 1)

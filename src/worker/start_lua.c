@@ -218,7 +218,7 @@ int worker_f_new(lua_State *L) {
 // h:start() -> h, which task.new and the like made
 int worker_m_start(lua_State *L) {
   struct worker *w = worker_self(L, "start");
-  if (w->ended || w->seat || w->process)
+  if (worker_begun(w))
     return loop_misuse(L, "started-twice", "%s:start: it was started before (a handle starts once)",
                        worker_kind(w));
   lua_settop(L, 1);

@@ -70,19 +70,23 @@ struct worker *worker_create(enum worker_model model) {
 // Its state in API's words.
 const char *worker_status(const struct worker *w) {
   static const char *const ends[] = {"failed", "done", "failed", "cancelled", "failed"};
+  if (!worker_begun(w)) return "pending";
   if (w->ended) return ends[w->outcome];
   uint32_t seat = w->seat; // its end may set it to 0 at any moment
-  if (seat == 0 && w->process == 0) return "pending";
   return seat && program_seat(seat - 1)->bell != BELL_AWAKE ? "blocked" : "running";
 }
+
+// Whether it was started, be it over by now. (It ends before it gives its seat up: read in the
+// other order than worker_finish writes, one of them is seen.)
+bool worker_begun(const struct worker *w) { return w->seat || w->process || w->ended; }
 
 // Nothing of it runs any more: who waits for that is woken. The first outcome stays.
 void worker_finish(struct worker *w, enum worker_outcome outcome) {
   uint32_t none = OUTCOME_NONE;
   atomic_compare_exchange_strong(&w->outcome, &none, outcome);
   sync_begin(&w->head);
-  w->seat = 0;
   w->ended = 1;
+  w->seat = 0;
   sync_end(&w->head);
 }
 

@@ -61,6 +61,7 @@ bool worker_is_start(int argc, char **argv, int *status);
 // worker.c: the object
 struct worker *worker_create(enum worker_model model);
 void worker_finish(struct worker *worker, enum worker_outcome outcome);
+bool worker_begun(const struct worker *worker);
 bool worker_attempt_end(void *object, struct park_self *self);
 void worker_leave_end(void *object, struct park_self *self);
 bool worker_cancel(struct worker *worker, bool hard);

@@ -129,7 +129,7 @@ static int m_cancel(lua_State *L) {
   struct worker *w = worker_self(L, "cancel");
   static const char *const names[] = {"", "thread:cancel", "isolate:cancel", "process:cancel"};
   bool hard = handle_wants_hard(L, 2, names[w->model]);
-  if (!w->ended && w->seat == 0 && w->process == 0) {
+  if (!worker_begun(w)) {
     worker_finish(w, OUTCOME_CANCELLED);
     lua_getiuservalue(L, 1, 1);
     task_push_cancelled(L, "cancel", NULL);
