@@ -26,7 +26,7 @@ describe("the scenarios", function()
       for line in s.source:gmatch "[^\n]+" do
         if not line:find "^%s*%-%-" then n = n + 1 end
       end
-      assert.is_true(n >= 5 and n <= 50, ("%s has %d lines of code"):format(s.name, n))
+      assert.is_true(n >= 5 and n <= 40, ("%s has %d lines of code"):format(s.name, n))
     end
   end)
 

@@ -18,43 +18,34 @@ local function check(result, why)
 end
 local db = check(sqlite.sqlite3():connect(path))
 
-local DataFetcher = thread.extend "DataFetcher"
-
-function DataFetcher:init(data, api_url)
-  self.data, self.api_url = data, api_url
-end
-
-function DataFetcher:run()
-  for n = 1, 6 do
-    local page = assert(http.get(("%s/%d"):format(self.api_url, n), { timeout = 5 }))
-    self.data:put(page.body)
-  end
-  self.data:close()
-end
-
-local DataProcessor = thread.extend "DataProcessor"
-
-function DataProcessor:init(data)
-  self.data = data
-end
-
-function DataProcessor:run()
-  for item in self.data:items() do
-    local saved, problem = db:execute(("insert into squares values (%s)"):format(item))
-    print(saved and "saved: " .. item or ("not saved: %s (%s)"):format(item, problem))
-    if not saved then self.problem = problem end
-    self.data:task_done()
-  end
-end
-
 local server <close> = http.serve("127.0.0.1:0", function(req)
   local n = tonumber(req.path:match "%d+")
   return 200, ("%d, %d"):format(n, n * n)
 end)
 
-check(db:execute "create table if not exists squares (n integer, square integer)")
 local data = queue.new()
-local fetcher, processor = DataFetcher(data, server.url), DataProcessor(data)
+local DataFetcher = thread.extend "DataFetcher"
+
+function DataFetcher.run()
+  for n = 1, 6 do
+    data:put(assert(http.get(server.url .. "/" .. n, { timeout = 5 })).body)
+  end
+  data:close()
+end
+
+local DataProcessor = thread.extend "DataProcessor"
+
+function DataProcessor:run()
+  for item in data:items() do
+    local saved, problem = db:execute(("insert into squares values (%s)"):format(item))
+    print(saved and "saved: " .. item or ("not saved: %s (%s)"):format(item, problem))
+    if not saved then self.problem = problem end
+    data:task_done()
+  end
+end
+
+check(db:execute "create table if not exists squares (n integer, square integer)")
+local fetcher, processor = DataFetcher(), DataProcessor()
 fetcher:start()
 processor:start()
 fetcher:result()
