@@ -263,13 +263,7 @@ function copies.await(p, left)
 end
 
 
-function copies.live(p)
-  local n = 0
-  for _, slot in ipairs(p.slots) do
-    if slot.handle and slot.handle:alive() then n = n + 1 end
-  end
-  return n
-end
+copies.live = core.live_workers
 
 
 function copies.busy(p)

@@ -144,4 +144,16 @@ function core.initialized(p, failure)
 end
 
 
+---How many workers of a pool that keeps them in slots live.
+---@param p table the pool
+---@return integer
+function core.live_workers(p)
+  local n = 0
+  for _, slot in ipairs(p.slots) do
+    if slot.handle and slot.handle:alive() then n = n + 1 end
+  end
+  return n
+end
+
+
 return core

@@ -380,13 +380,7 @@ function threads.await(p, left)
 end
 
 
-function threads.live(p)
-  local n = 0
-  for _, slot in ipairs(p.slots) do
-    if slot.handle and slot.handle:alive() then n = n + 1 end
-  end
-  return n
-end
+threads.live = core.live_workers
 
 
 function threads.busy(p) return p.busy end
