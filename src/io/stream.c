@@ -5,6 +5,7 @@
 #include "loop/fds.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +15,19 @@ enum { PIECE = 64 * 1024, PIECES = 16, FIRST = 1024 };
 
 const uint8_t stream_reads[] = {READ_SOME, READ_COUNT, READ_LINE, READ_WHOLE_LINE, READ_ALL};
 
-static _Thread_local char piece[PIECE]; // what a read got last
+static _Thread_local char *piece; // PIECE bytes, what a read got last; NULL before the first
+static pthread_key_t piece_key;
+
+static void make_piece_key(void) { pthread_key_create(&piece_key, free); }
+
+// Not a _Thread_local array: every OS thread that starts would have to clear it.
+static bool have_piece(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  if (piece) return true;
+  pthread_once(&once, make_piece_key);
+  piece = malloc(PIECE);
+  return piece && pthread_setspecific(piece_key, piece) == 0;
+}
 
 // Makes a stream of an open non-blocking descriptor, which it closes when there is no memory.
 bool stream_open(struct stream *s, int fd) {
@@ -116,8 +129,9 @@ static bool satisfied(struct stream *s, enum stream_read what, size_t count) {
 // Reads a piece. Returns its size; 0 at the end; -1 with errno.
 static ssize_t read_piece(struct stream *s) {
   ssize_t n;
+  if (!have_piece()) return errno = ENOMEM, -1;
   do
-    n = read(s->fd, piece, sizeof piece);
+    n = read(s->fd, piece, PIECE);
   while (n < 0 && errno == EINTR);
   if (n == 0) s->ended = true;
   if (n < 0 ? errno == EAGAIN : n < PIECE) fds_drained(s->fd, FDS_READ);

@@ -159,7 +159,7 @@ static int cycle_length(const struct park_record *start) {
 }
 
 static void report_cycle(const struct park_record *r, int length) {
-  static _Thread_local char text[8192];
+  char text[8192];
   size_t n =
       (size_t)snprintf(text, sizeof text, "heddle: deadlock among %d task%s; the others go on\n",
                        length, length > 1 ? "s" : "");
