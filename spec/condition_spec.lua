@@ -7,7 +7,7 @@ local task = require "heddle.task"
 local process = require "heddle.process"
 local raises = helper.raises
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 -- n tasks that wait, in order; each adds its number to `log` when it was notified
 local function waiters(condition, n, log)

@@ -191,7 +191,7 @@ describe("the user's own coroutines", function()
     assert.equal(1, h:result())
   end)
 
-  it("may be passed from task to task between their yields", function()
+  helper.each_model("may be passed from one to the next between their yields", function(M)
     local co = coroutine.wrap(function()
       for i = 1, 4 do
         nap()
@@ -199,21 +199,9 @@ describe("the user's own coroutines", function()
       end
     end)
     local got = {}
-    for i = 1, 4 do got[i] = task.start(co):result() end
+    for i = 1, 4 do got[i] = M.start(co):result() end
     assert.same({ 1, 2, 3, 4 }, got)
-  end)
-
-  it("may be passed from OS thread to OS thread between their yields", function()
-    local co = coroutine.wrap(function()
-      for i = 1, 4 do
-        nap()
-        coroutine.yield(i)
-      end
-    end)
-    local got = {}
-    for i = 1, 4 do got[i] = thread.start(co):result() end
-    assert.same({ 1, 2, 3, 4 }, got)
-  end)
+  end, { "task", "thread" })
 
   it("a cancel is raised inside the innermost", function()
     local where

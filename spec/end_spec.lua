@@ -9,6 +9,19 @@ local function script(text, model, options)
   return helper.script(text:gsub("MODEL", model or ""), options)
 end
 
+-- The processes whose numbers were printed, `n` of them, do not go on.
+local function expect_gone(n, printed)
+  local found = 0
+  for pid in printed:gmatch "%d+" do
+    found = found + 1
+    helper.wait_for(function()
+      local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+      return state == nil or state == "Z"
+    end)
+  end
+  assert.equal(n, found)
+end
+
 describe("when the main script returns", function()
   helper.each_model("workers are waited for", function(_, model)
     local run = script([[
@@ -211,15 +224,7 @@ describe("the exit status", function()
       os.exit(5)
     ]]
     assert.equal(5, run.code)
-    local n = 0
-    for pid in run.out:gmatch "%d+" do
-      n = n + 1
-      helper.wait_for(function()
-        local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
-        return state == nil or state == "Z"
-      end)
-    end
-    assert.equal(3, n)
+    expect_gone(3, run.out)
   end)
 
   it("is 1 for an error object, which prints itself", function()
@@ -347,14 +352,6 @@ describe("Ctrl-C", function()
       require("heddle").sleep(30)
     ]], nil, { interrupt = 1 * helper.slack })
     expect_interrupted(run)
-    local n = 0
-    for pid in run.out:gmatch "%d+" do
-      n = n + 1
-      helper.wait_for(function()
-        local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
-        return state == nil or state == "Z"
-      end)
-    end
-    assert.equal(3, n)
+    expect_gone(3, run.out)
   end)
 end)

@@ -5,7 +5,7 @@ local heddle = require "heddle"
 local sync = require "heddle.sync"
 local task = require "heddle.task"
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 describe("sync.event", function()
   it("begins not set, and is set until it is cleared", function()

@@ -176,6 +176,31 @@ function helper.each_model(name, fn, models)
   end
 end
 
+---Defines one case per ordered pair of models: `fn(A, B, a, b)`, modules and names, named
+---"NAME [a, b]".
+---@param name string
+---@param fn fun(A: table, B: table, a: string, b: string)
+function helper.each_pair(name, fn)
+  for _, a in ipairs(helper.models) do
+    for _, b in ipairs(helper.models) do
+      require("busted").it(("%s [%s, %s]"):format(name, a, b), function()
+        fn(require("heddle." .. a), require("heddle." .. b), a, b)
+      end)
+    end
+  end
+end
+
+---Starts a function in the model of that name and returns its handle.
+---@param model string
+function helper.start(model, ...) return require("heddle." .. model).start(...) end
+
+---Waits until what the handle stands for waits, and returns the handle.
+---@param h table
+function helper.blocked(h)
+  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
+  return h
+end
+
 ---Calls `fn` and returns the error it must raise, whose text must match `pattern` (nil: any).
 ---@param pattern string?
 ---@param fn function

@@ -5,7 +5,7 @@ local heddle = require "heddle"
 local sync = require "heddle.sync"
 local task = require "heddle.task"
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 describe("sync.latch", function()
   it("counts down, by one or more, and stops at 0", function()

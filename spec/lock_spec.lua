@@ -9,23 +9,7 @@ local thread = require "heddle.thread"
 
 helper.case_limit = 20
 
-local each = helper.each_model
-
--- Defines one case per ordered pair of models: `fn(A, B)`.
-local function each_pair(name, fn)
-  for _, a in ipairs(helper.models) do
-    for _, b in ipairs(helper.models) do
-      it(("%s [%s, %s]"):format(name, a, b), function()
-        fn(require("heddle." .. a), require("heddle." .. b), a, b)
-      end)
-    end
-  end
-end
-
-local function blocked(h)
-  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
-  return h
-end
+local each, each_pair, blocked = helper.each_model, helper.each_pair, helper.blocked
 
 describe("acquire and release", function()
   it("take it and give it back", function()

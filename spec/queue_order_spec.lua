@@ -29,10 +29,7 @@ local function drain(q)
   return list
 end
 
-local function blocked(h)
-  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
-  return h
-end
+local blocked = helper.blocked
 
 describe("a lifo queue", function()
   both("gives the last first", "lifo", function(new)

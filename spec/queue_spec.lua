@@ -8,7 +8,7 @@ local thread = require "heddle.thread"
 
 helper.case_limit = 20
 
-local each = helper.each_model
+local each, each_pair = helper.each_model, helper.each_pair
 
 -- Both ways a queue can pass its items.
 local function both(name, fn)
@@ -16,20 +16,7 @@ local function both(name, fn)
   it(name .. " [copies]", function() fn(function(n) return queue.new(n, { shared = true }) end) end)
 end
 
-local function each_pair(name, fn)
-  for _, a in ipairs(helper.models) do
-    for _, b in ipairs(helper.models) do
-      it(("%s [%s, %s]"):format(name, a, b), function()
-        fn(require("heddle." .. a), require("heddle." .. b), a, b)
-      end)
-    end
-  end
-end
-
-local function blocked(h)
-  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
-  return h
-end
+local blocked = helper.blocked
 
 describe("put and get", function()
   both("are first in, first out", function(new)

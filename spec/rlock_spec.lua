@@ -7,7 +7,7 @@ local task = require "heddle.task"
 local process = require "heddle.process"
 local raises = helper.raises
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 describe("sync.rlock", function()
   it("is taken again by its owner, and free after as many releases", function()

@@ -7,7 +7,7 @@ local task = require "heddle.task"
 local process = require "heddle.process"
 local raises = helper.raises
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 describe("sync.rwlock", function()
   it("lets readers in together and a writer alone", function()

@@ -15,10 +15,7 @@ local function outcome(...) return table.pack(...) end
 local closed = { nil, "closed", n = 2 }
 local timeout = { nil, "timeout", n = 2 }
 
-local function blocked(h)
-  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
-  return h
-end
+local blocked = helper.blocked
 
 local function waiting(q)
   return tonumber(tostring(q):match "(%d+) waiting")

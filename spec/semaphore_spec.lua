@@ -7,7 +7,7 @@ local task = require "heddle.task"
 local process = require "heddle.process"
 local raises = helper.raises
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 describe("sync.semaphore", function()
   it("gives out its permits, one unless told otherwise", function()

@@ -84,7 +84,7 @@ describe("shared.value", function()
   end)
 end)
 
-local function start(model, ...) return require("heddle." .. model).start(...) end
+local start = helper.start
 
 -- Deposits and withdrawals of two processes over one balance; returns what is left of 0.
 local function move_money(locked)
