@@ -94,6 +94,21 @@ describe("the REPL at a terminal", function()
     assert.equal(0, r.code)
   end)
 
+  it("loses no Ctrl-C that is typed while names are completed", function()
+    local steps = { "await >" }
+    for i = 1, 10 do
+      local words = ("r%d_alpha  r%d_beta"):format(i, i)
+      for _, step in ipairs { "type r" .. i .. "_\\t\\t\\t", "await " .. words, "type \\x03",
+        ("await > r%d_^C\\n>"):format(i) } do
+        steps[#steps + 1] = step
+      end
+    end
+    table.move({ "type \\x04", "end" }, 1, 2, #steps + 1, steps)
+    local r = at_terminal(steps, { rc = [[for i = 1, 10 do
+      _G["r" .. i .. "_alpha"], _G["r" .. i .. "_beta"] = 1, 1 end]] })
+    assert.equal(0, r.code)
+  end)
+
   it("searches and keeps its history", function()
     local r = at_terminal { "await >", "type 'alpha ' .. 1\\n", "await alpha 1", "type 'beta'\\n",
       "await beta\"\\n>", "type \\x12alp", "await bck:alp", "type \\n",

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -103,35 +104,53 @@ static void post(enum editor_event what, char *text) {
   }
 }
 
-static bool key_is_there(void) {
+// A read takes what is there and returns: Ctrl-C empties the terminal's queue, maybe of the very
+// key that poll has told of. libedit sets this anew now and then.
+static void let_reads_return(void) {
+  struct termios mode;
+  if (tcgetattr(STDIN_FILENO, &mode) != 0 || mode.c_cc[VMIN] == 0) return;
+  mode.c_cc[VMIN] = 0;
+  mode.c_cc[VTIME] = 0;
+  tcsetattr(STDIN_FILENO, TCSANOW, &mode);
+}
+
+enum key { KEY_THERE, KEY_LAST, KEY_NONE }; // LAST: the terminal has been hung up
+
+static enum key await_byte(void) {
   struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
   while (poll(fds, 2, -1) < 0 && errno == EINTR) {
   }
-  return !fds[1].revents;
+  if (fds[1].revents) return KEY_NONE;
+  return fds[0].revents & (POLLHUP | POLLERR | POLLNVAL) ? KEY_LAST : KEY_THERE;
 }
 
-static int read_character(wchar_t *c) {
-  mbstate_t state = {0};
+// Adds the byte that should be there to the character. Returns 1 when that is whole, 0 when more
+// bytes are needed, -1 at the end.
+static int add_byte(mbstate_t *state, wchar_t *c, bool last) {
   char byte;
-  for (;;) {
-    ssize_t n = read(STDIN_FILENO, &byte, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return (int)n;
-    size_t used = mbrtowc(c, &byte, 1, &state);
-    if (used == (size_t)-1) memset(&state, 0, sizeof state);
-    if (used == 0 || used == 1) return 1;
-  }
+  ssize_t n = read(STDIN_FILENO, &byte, 1);
+  if (n <= 0) return last || (n < 0 && errno != EINTR && errno != EAGAIN) ? -1 : 0;
+  size_t used = mbrtowc(c, &byte, 1, state);
+  if (used == (size_t)-1) memset(state, 0, sizeof *state);
+  return used == 0 || used == 1;
 }
 
-// Waits for a key; the others may draw and fork meanwhile.
+// Waits for a key; the others may draw and fork meanwhile. Returns 1, or 0 when the line is given
+// up or the terminal is gone.
 static int get_key(EditLine *el, wchar_t *c) {
+  mbstate_t state = {0};
+  int got = 0;
   (void)el;
-  gate_leave();
-  screen_unlock();
-  bool key = key_is_there();
-  screen_lock();
-  gate_enter();
-  return key ? read_character(c) : 0;
+  let_reads_return();
+  while (got == 0) {
+    gate_leave();
+    screen_unlock();
+    enum key key = await_byte();
+    screen_lock();
+    gate_enter();
+    got = key == KEY_NONE ? -1 : add_byte(&state, c, key == KEY_LAST);
+  }
+  return got > 0;
 }
 
 static char *line_before_cursor(void) {
