@@ -381,7 +381,7 @@ end)
 
 describe("its name", function()
   it("is kind, number and birthplace by default", function()
-    local a, b = sync.lock(), sync.lock()
+    local a, _, b = sync.lock(), sync.event(), sync.lock()
     local number = tonumber(a.name:match "^Lock%-(%d+) %(lock_spec%.lua:%d+%)$")
     assert.is_number(number)
     assert.matches("^Lock%-" .. number + 1 .. " ", b.name)

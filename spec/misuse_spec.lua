@@ -211,6 +211,7 @@ describe("queues", function()
     end
     refused("^queue%.new: maxsize: a whole number >= 0 expected, got %-1 %[bad%-argument%]$",
       queue.new, -1)
+    assert.equal("integer", math.type(queue.new(3.0):maxsize()))
     refused("^queue%.new: options: a table expected, got string", queue.new, 0, "shared")
     refused("^queue%.new: options: unknown option 'size' %(there are: name, shared%)", queue.new, 0,
       { size = 3 })
@@ -240,6 +241,8 @@ describe("queues", function()
     refused("^queue:put: item: any value but nil expected, got nil", q.put, q, nil)
     refused("^queue:put: item: any value but nil expected, got nothing", q.put, q)
     refused("^queue:try_put: item: any value but nil expected", q.try_put, q)
+    refused("^queue:put_many: self: a queue expected, got table", q.put_many, {}, { 1 })
+    refused("^queue:get_many: self: a queue expected, got string", q.get_many, "x", 1)
     refused("^queue:put_many: list: a table expected, got string", q.put_many, q, "x")
     refused("^queue:get_many: max: a whole number >= 1 expected, got 0", q.get_many, q, 0)
     refused("^queue:get_many: max: a whole number >= 1 expected, got nil", q.get_many, q)

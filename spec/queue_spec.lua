@@ -371,6 +371,12 @@ describe("put_many and get_many", function()
     assert.same({ nil, "closed", n = 2 }, table.pack(q:get_many(10)))
   end)
 
+  both("put_many puts nothing of a list with a hole", function(new)
+    local q = new()
+    helper.raises("^queue:put_many: item: .*%[nil%-item%]$", q.put_many, q, { 1, nil, 3 })
+    assert.equal(0, q:size())
+  end)
+
   both("get_many waits for the first", function(new)
     local q = new()
     local h = thread.start(function() return q:get_many(10) end)

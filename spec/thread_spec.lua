@@ -125,6 +125,10 @@ describe("switch_interval", function()
     thread.switch_interval(0.005)
   end)
 
+  it("may be longer than any run", function()
+    with_interval(math.huge, function() assert.is_true(thread.switch_interval() >= 3e9) end)
+  end)
+
   it("refuses what is no interval", function()
     for _, bad in ipairs { 0, -1, 0 / 0, "x", {} } do
       helper.raises("thread%.switch_interval: seconds: .*%[bad%-time%]$", thread.switch_interval,

@@ -16,6 +16,14 @@ local function misuse(code, text, ...)
 end
 
 
+local function whole(function_name, what, value, least)
+  local n = type(value) == "number" and math.tointeger(value)
+  if n and n >= least then return n end
+  misuse("bad-argument", "%s: %s: a whole number >= %d expected, got %s", function_name, what,
+    least, tostring(value))
+end
+
+
 local known = { shared = "boolean", name = "string" }
 
 local function check_options(function_name, options)
@@ -35,15 +43,13 @@ end
 
 
 local FIFO, LIFO, PRIORITY = 0, 1, 2
+local NOTHING = {}
 
 local function new(function_name, order, maxsize, options)
   if type(maxsize) == "table" and options == nil then maxsize, options = nil, maxsize end
-  if maxsize ~= nil and (math.type(maxsize) ~= "integer" or maxsize < 0) then
-    misuse("bad-argument", "%s: maxsize: a whole number >= 0 expected, got %s", function_name,
-      tostring(maxsize))
-  end
+  local limit = maxsize == nil and 0 or whole(function_name, "maxsize", maxsize, 0)
   if options ~= nil then check_options(function_name, options) end
-  local q = native.new(maxsize, options and options.shared, order)
+  local q = native.new(limit, options and options.shared, order)
   if options and options.name then q.name = options.name end
   return q
 end
@@ -134,9 +140,7 @@ end
 ---@param timeout? number seconds for all of them
 ---@return integer put, string? reason how many went in; why not all: "timeout" or "closed"
 function methods:put_many(list, timeout)
-  if type(list) ~= "table" then
-    misuse("bad-argument", "queue:put_many: list: a table expected, got %s", type(list))
-  end
+  native.check_items(self, list, "queue:put_many")
   local limit = deadline("queue:put_many", timeout)
   for i = 1, #list do
     local ok, why = self:put(list[i], left(limit))
@@ -151,10 +155,8 @@ end
 ---@param timeout? number seconds
 ---@return table? list, string? reason
 function methods:get_many(max, timeout)
-  if math.type(max) ~= "integer" or max < 1 then
-    misuse("bad-argument", "queue:get_many: max: a whole number >= 1 expected, got %s",
-      tostring(max))
-  end
+  native.check_items(self, NOTHING, "queue:get_many")
+  max = whole("queue:get_many", "max", max, 1)
   deadline("queue:get_many", timeout)
   local first, why = self:get(timeout)
   if first == nil then return nil, why end

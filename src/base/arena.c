@@ -36,7 +36,6 @@ bool arena_create(void) {
   arena->top = ARENA_HEAP_AT;
   arena->wait_top = 1;
   arena->next_id = 1;
-  arena->next_object = 1;
   return getrandom(arena->key, sizeof arena->key, 0) == sizeof arena->key;
 }
 

@@ -18,7 +18,7 @@
 #endif
 #define ARENA_SIZE ((uint64_t)64 << 30)
 
-enum { ARENA_PROCESSES = 4096, ARENA_SEATS = 16384, ARENA_CLASSES = 36 };
+enum { ARENA_PROCESSES = 4096, ARENA_SEATS = 16384, ARENA_CLASSES = 36, ARENA_KINDS = 16 };
 enum { ARENA_CELL = 256 };
 #define ARENA_CELLS ((uint32_t)1 << 20)
 #define ARENA_WAITS ((uint32_t)1 << 22)
@@ -59,22 +59,22 @@ struct arena_head {
   _Atomic uint64_t top;    // first byte of the heap never handed out
   _Atomic uint64_t live;   // bytes handed out and not given back
   struct arena_class classes[ARENA_CLASSES];
-  struct guard cell_guard;      // of the two fields below
-  _Atomic uint32_t cell_top;    // cells ever used
-  _Atomic uint32_t cell_free;   // index + 1 of the first free cell, linked through its end
-  struct guard wait_guard;      // of the two fields below
-  _Atomic uint32_t wait_top;    // wait records ever used, from 1
-  _Atomic uint32_t wait_free;   // first free record, linked through its `next`
-  _Atomic uint32_t process_top; // process slots ever used
-  _Atomic uint32_t seat_top;    // seats ever used
-  _Atomic uint32_t processes;   // live ones besides the root
-  _Atomic uint64_t wakes;       // rings that reached a loop that slept without hope
-  _Atomic uint32_t next_id;     // the next handle's id
-  _Atomic uint32_t next_object; // the next shared object's number
-  _Atomic int32_t awake;        // loops that do not sleep: a hint for spinning
-  _Atomic uint32_t deadlock;    // 1: found; the root's main loop ends the program
-  _Atomic uint32_t started;     // workers started so far (order of seeds)
-  _Atomic uint64_t seed;        // of heddle.seed(), valid when seeded is set
+  struct guard cell_guard;               // of the two fields below
+  _Atomic uint32_t cell_top;             // cells ever used
+  _Atomic uint32_t cell_free;            // index + 1 of the first free cell, linked through its end
+  struct guard wait_guard;               // of the two fields below
+  _Atomic uint32_t wait_top;             // wait records ever used, from 1
+  _Atomic uint32_t wait_free;            // first free record, linked through its `next`
+  _Atomic uint32_t process_top;          // process slots ever used
+  _Atomic uint32_t seat_top;             // seats ever used
+  _Atomic uint32_t processes;            // live ones besides the root
+  _Atomic uint64_t wakes;                // rings that reached a loop that slept without hope
+  _Atomic uint32_t next_id;              // the next handle's id
+  _Atomic uint32_t objects[ARENA_KINDS]; // shared ones of each kind so far
+  _Atomic int32_t awake;                 // loops that do not sleep: a hint for spinning
+  _Atomic uint32_t deadlock;             // 1: found; the root's main loop ends the program
+  _Atomic uint32_t started;              // workers started so far (order of seeds)
+  _Atomic uint64_t seed;                 // of heddle.seed(), valid when seeded is set
   _Atomic uint32_t seeded;
   _Atomic uint32_t forkserver;   // process slot + 1 of the fork server, 0: none
   _Atomic uint32_t fork_request; // there are requests for it

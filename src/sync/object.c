@@ -10,6 +10,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct sync_object) <= 144, "a kind has 112 bytes of its own");
+_Static_assert((int)SYNC_KINDS <= (int)ARENA_KINDS, "kinds are counted, and part of a number");
 
 const struct sync_class *sync_classes[SYNC_KINDS] = {
     [SYNC_LOCK] = &sync_lock_class,           [SYNC_QUEUE] = &sync_queue_class,
@@ -37,12 +38,17 @@ static _Atomic uint16_t *refs_of(uint32_t process, const struct sync_object *obj
   return arena_at(at);
 }
 
+static uint32_t next_number(enum sync_kind kind) {
+  uint32_t nth = atomic_fetch_add(&arena->objects[kind], 1) + 1;
+  return (uint32_t)kind << SYNC_NTH_BITS | (nth & ((1u << SYNC_NTH_BITS) - 1));
+}
+
 // A new object of a kind, held once by this process. NULL when the arena is full.
 struct sync_object *sync_create(enum sync_kind kind) {
   uint64_t cell = arena_cell_alloc();
   if (cell == 0) return NULL;
   struct sync_object *object = arena_at(cell);
-  object->number = atomic_fetch_add(&arena->next_object, 1);
+  object->number = next_number(kind);
   object->refs = 1;
   atomic_store(refs_of(program_slot, object), 1);
   atomic_store(&object->kind, kind);
@@ -312,6 +318,7 @@ void sync_label(const struct sync_object *object, char *text, size_t size) {
   if (object->name[0])
     snprintf(text, size, "%s", object->name);
   else
-    snprintf(text, size, "%s-%u%s%s%s", sync_classes[object->kind]->name, object->number,
-             object->place[0] ? " (" : "", object->place, object->place[0] ? ")" : "");
+    snprintf(text, size, "%s-%u%s%s%s", sync_classes[object->kind]->name,
+             object->number & ((1u << SYNC_NTH_BITS) - 1), object->place[0] ? " (" : "",
+             object->place, object->place[0] ? ")" : "");
 }

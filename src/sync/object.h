@@ -30,11 +30,11 @@ enum sync_kind {
   SYNC_PIPE,
   SYNC_KINDS
 };
-enum { SYNC_LISTS = 3 };
+enum { SYNC_LISTS = 3, SYNC_NTH_BITS = 28 };
 
 struct sync_object {
   _Atomic uint32_t kind;  // SYNC_NONE: the cell is free
-  uint32_t number;        // of its kind's default name
+  uint32_t number;        // unique in the program: its kind, and the how many-th of it this is
   _Atomic uint64_t refs;  // interpreters that have it, and messages that hold it
   struct guard guard;     // of what follows
   _Atomic uint32_t cycle; // this lock's cycle of waiting was reported

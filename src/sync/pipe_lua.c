@@ -126,9 +126,10 @@ static void close_end(struct sync_handle *handle) {
 }
 
 // pipe:close(): the other end receives what was sent, then "closed". Also the end of a <close>
-// variable.
+// variable, and nothing for an end that was handed over.
 static int m_close(lua_State *L) {
-  close_end(check_end(L, "pipe:close"));
+  struct sync_handle *handle = object_check(L, SYNC_PIPE, "pipe:close");
+  if (is_here(handle)) close_end(handle);
   return 0;
 }
 

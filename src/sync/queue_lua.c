@@ -35,13 +35,13 @@ static const struct loop_op put_op = {.name = "queue:put",
                                       .finish = put_finish,
                                       .describe = object_describe};
 
-// The rank of the item at 2: a number that is one, itself or first in a table.
-static struct sync_rank read_rank(lua_State *L, const char *function) {
+// The rank of the item at an index: a number that is one, itself or first in a table.
+static struct sync_rank read_rank(lua_State *L, int item, const char *function) {
   struct sync_rank rank = {0};
-  if (lua_type(L, 2) == LUA_TTABLE)
-    lua_rawgeti(L, 2, 1);
+  if (lua_type(L, item) == LUA_TTABLE)
+    lua_rawgeti(L, item, 1);
   else
-    lua_pushvalue(L, 2);
+    lua_pushvalue(L, item);
   rank.is_real = !lua_isinteger(L, -1);
   if (!rank.is_real)
     rank.as.integer = lua_tointeger(L, -1);
@@ -51,10 +51,16 @@ static struct sync_rank read_rank(lua_State *L, const char *function) {
     loop_misuse(L, "bad-priority",
                 "%s: item: a number or a table {priority, value} expected (a priority is a number, "
                 "and not NaN), got %s%s",
-                function, lua_type(L, 2) == LUA_TTABLE ? "a table with a first value of " : "",
+                function, lua_type(L, item) == LUA_TTABLE ? "a table with a first value of " : "",
                 lua_type(L, -1) == LUA_TNUMBER ? "NaN" : loop_typename(L, -1));
   lua_pop(L, 1);
   return rank;
+}
+
+static void check_item(lua_State *L, int item, const char *function) {
+  if (lua_isnoneornil(L, item))
+    loop_misuse(L, "nil-item", "%s: item: any value but nil expected, got %s", function,
+                loop_typename(L, item));
 }
 
 static int put_reference(lua_State *L, struct sync_queue *q, const struct queue_put *how) {
@@ -68,16 +74,14 @@ static int put_reference(lua_State *L, struct sync_queue *q, const struct queue_
 static int put(lua_State *L, const char *function, double timeout, const char *full) {
   struct sync_queue *q = queue_of(lua_touserdata(L, 1));
   struct queue_put how = {.op = &put_op, .timeout = timeout, .full = full};
-  if (lua_isnoneornil(L, 2))
-    loop_misuse(L, "nil-item", "%s: item: any value but nil expected, got %s", function,
-                loop_typename(L, 2));
+  check_item(L, 2, function);
   lua_settop(L, 2);
   if (timeout > 0)
     lua_pushinteger(L, clock_deadline(timeout));
   else
     lua_pushnil(L);
   queue_check_reachable(L, q, function);
-  if (q->order == SYNC_PRIORITY) how.rank = read_rank(L, function);
+  if (q->order == SYNC_PRIORITY) how.rank = read_rank(L, 2, function);
   if (q->interp == 0) return queue_put_message(L, q, &how);
   return q->order == SYNC_FIFO ? put_reference(L, q, &how) : queue_put_ranked(L, q, &how);
 }
@@ -99,6 +103,23 @@ static int m_put(lua_State *L) {
 static int m_try_put(lua_State *L) {
   object_check(L, SYNC_QUEUE, "queue:try_put");
   return put(L, "queue:try_put", 0, "full");
+}
+
+// check_items(queue, list, function): raises what one of the list's items would raise in a put.
+static int f_check_items(lua_State *L) {
+  const char *function = luaL_checkstring(L, 3);
+  struct sync_queue *q = queue_of(object_check(L, SYNC_QUEUE, function));
+  if (lua_type(L, 2) != LUA_TTABLE)
+    loop_misuse(L, "bad-argument", "%s: list: a table expected, got %s", function,
+                loop_typename(L, 2));
+  lua_Integer n = luaL_len(L, 2);
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, 2, i);
+    check_item(L, 4, function);
+    if (q->order == SYNC_PRIORITY) read_rank(L, 4, function);
+    lua_settop(L, 3);
+  }
+  return 0;
 }
 
 // get ------------------------------------------------------------------------------------------
@@ -251,7 +272,8 @@ static const luaL_Reg methods[] = {
     {"try_get", m_try_get}, {"try_put", m_try_put}, {NULL, NULL},
 };
 
-static const luaL_Reg functions[] = {{"new", f_new}, {"select", queue_f_select}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"check_items", f_check_items}, {"new", f_new}, {"select", queue_f_select}, {NULL, NULL}};
 
 // Lets queues cross between interpreters. Once per process.
 void queue_cross(void) {

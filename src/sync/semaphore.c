@@ -41,7 +41,8 @@ static void bury(struct sync_object *object, uint32_t process) {
 static void describe(struct sync_object *object, char *text, size_t size) {
   const struct sync_semaphore *s = (struct sync_semaphore *)object;
   char bound[32] = "";
-  if (s->bound) snprintf(bound, sizeof bound, " of %llu", (unsigned long long)s->bound);
+  if (s->bound < SYNC_SEMAPHORE_MOST)
+    snprintf(bound, sizeof bound, " of %llu", (unsigned long long)s->bound);
   snprintf(text, size, "%llu%s permits", (unsigned long long)permits(s), bound);
 }
 
@@ -49,7 +50,7 @@ const struct sync_class sync_semaphore_class = {"Semaphore", settle, NULL, relea
 static const struct sync_wait to_acquire = {0, take_permit, NULL};
 static const struct sync_wait to_hold = {0, take_share, NULL};
 
-// A new semaphore; bound 0: none. NULL when the arena is full.
+// A new semaphore. NULL when the arena is full.
 struct sync_semaphore *sync_semaphore_create(uint64_t n, uint64_t bound) {
   struct sync_semaphore *s = (struct sync_semaphore *)sync_create(SYNC_SEMAPHORE);
   if (!s) return NULL;
@@ -77,7 +78,7 @@ void sync_semaphore_leave(struct sync_semaphore *s, struct park_self *self) {
 bool sync_semaphore_release(struct sync_semaphore *s, uint64_t n) {
   sync_begin(&s->head);
   uint64_t sum = permits(s) + n;
-  bool fine = sum >= n && (s->bound == 0 || sum <= s->bound);
+  bool fine = sum <= s->bound; // both are below 2^63: no overflow
   if (fine) s->total += n;
   guard_step();
   sync_end(&s->head);

@@ -6,10 +6,12 @@
 #include "sync/object.h"
 #include "sync/shares.h"
 
+#define SYNC_SEMAPHORE_MOST ((uint64_t)INT64_MAX) // the bound of one that was given none
+
 struct sync_semaphore {
   struct sync_object head;
   uint64_t total;            // permits that are free or held through guards
-  uint64_t bound;            // more are never free; 0: no bound
+  uint64_t bound;            // more are never free
   struct sync_shares shares; // those held through guards
 };
 

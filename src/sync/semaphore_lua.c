@@ -39,8 +39,8 @@ static int m_release(lua_State *L) {
   uint64_t k = binding_count(L, 2, "semaphore:release", "k", 1, 1);
   if (!sync_semaphore_release(semaphore, k))
     return loop_misuse(L, "too-many-permits",
-                       "semaphore:release: released more often than acquired (the bound is %d)",
-                       (int)semaphore->bound);
+                       "semaphore:release: released more often than acquired (the bound is %lld)",
+                       (long long)semaphore->bound);
   return 0;
 }
 
@@ -53,13 +53,13 @@ static int m_value(lua_State *L) {
 // sync.semaphore([n=1]) -> a new semaphore with n permits
 static int f_semaphore(lua_State *L) {
   uint64_t n = binding_count(L, 1, "sync.semaphore", "n", 0, 1);
-  object_push_new(L, (struct sync_object *)sync_semaphore_create(n, 0));
+  object_push_new(L, (struct sync_object *)sync_semaphore_create(n, SYNC_SEMAPHORE_MOST));
   return 1;
 }
 
 // sync.bounded_semaphore([n=1]) -> the same, never with more than n permits
 static int f_bounded(lua_State *L) {
-  uint64_t n = binding_count(L, 1, "sync.bounded_semaphore", "n", 1, 1);
+  uint64_t n = binding_count(L, 1, "sync.bounded_semaphore", "n", 0, 1);
   object_push_new(L, (struct sync_object *)sync_semaphore_create(n, n));
   return 1;
 }

@@ -318,6 +318,8 @@ static int f_locals(lua_State *L) {
 
 // what belongs to one model, and to none -------------------------------------------------------
 
+#define LONGEST_INTERVAL 3.2e9 // s: a hundred years, for what is longer, infinity too
+
 static double checked_interval(lua_State *L) {
   double s = loop_seconds(L, 1, "thread.switch_interval", "seconds");
   if (s < 1e-6)
@@ -331,7 +333,7 @@ static int f_switch_interval(lua_State *L) {
   struct gil *gil = &loop_self->interp->gil;
   if (!lua_isnoneornil(L, 1)) {
     double s = checked_interval(L);
-    gil->interval = (int64_t)(s * 1e9);
+    gil->interval = (int64_t)(fmin(s, LONGEST_INTERVAL) * 1e9);
   }
   lua_pushnumber(L, clock_seconds(gil->interval));
   return 1;
