@@ -169,3 +169,23 @@ describe("nothing is left of", function()
     ]], { MODEL = name, BATCH = batch, WARM = count(10000) // 20 * 2, COUNT = count(10000) })
   end
 end)
+
+-- With a sanitizer each block is malloc's own, and freed ones are kept back.
+if full then
+  it("a heap that was large goes back to the kernel", function()
+    local result = helper.script(PRELUDE:gsub("RESIDENT", "0") .. [[
+      local function hold(n)
+        local all = {}
+        for i = 1, n do all[i] = { i, { name = i } } end
+        return kilobytes "VmRSS"
+      end
+      local small = snapshot().resident
+      local large = hold(500000)
+      local after = snapshot().resident
+      assert(large - small > 80000, large - small)
+      assert(after - small < 25000, after - small)
+    ]])
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+  end)
+end

@@ -19,13 +19,8 @@ static void *allocate(void *context, void *block, size_t old, size_t size) {
   if (!block) old = 0;
   bool capped = interp->memory_cap && !interp->overdraw;
   if (capped && size > old && interp->memory + size - old > interp->memory_cap) return NULL;
-  if (size == 0) {
-    free(block);
-    interp->memory -= old;
-    return NULL;
-  }
-  void *result = realloc(block, size);
-  if (result) interp->memory += size - old;
+  void *result = slab_resize(&interp->slab, block, old, size);
+  if (result || size == 0) interp->memory += size - old;
   return result;
 }
 
@@ -43,6 +38,7 @@ struct interp *loop_interp_new(size_t memory_cap) {
   interp->id = atomic_fetch_add(&arena->next_id, 1);
   interp->main = lua_newstate(allocate, interp);
   if (!interp->main) {
+    slab_end(&interp->slab);
     free(interp);
     return NULL;
   }
@@ -124,6 +120,7 @@ void loop_interp_free(struct interp *interp) {
   while (interp->source_count > 0)
     free(interp->sources[--interp->source_count]);
   free(interp->sources);
+  slab_end(&interp->slab);
   free(interp);
 }
 

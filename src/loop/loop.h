@@ -5,6 +5,7 @@
 #ifndef HEDDLE_LOOP_LOOP_H
 #define HEDDLE_LOOP_LOOP_H
 
+#include "base/slab.h"
 #include "loop/gil.h"
 #include "loop/park.h"
 #include "loop/timer.h"
@@ -17,6 +18,7 @@ struct interp {
   struct loop *loops; // all of them, under the GIL
   _Atomic int loop_count;
   uint32_t id;                         // unique in the program
+  struct slab slab;                    // where its memory comes from
   size_t memory, memory_cap;           // bytes in use; the cap, 0: none
   bool overdraw;                       // the cap does not count now
   const void *task_meta, *failed_meta; // the metatables of tasks
