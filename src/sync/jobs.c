@@ -1,5 +1,8 @@
 #include "sync/jobs.h"
 
+#include "sync/traced.h"
+#include "trace/trace.h"
+
 static bool is_full(const struct sync_queue *q) {
   return q->maxsize && q->puts - q->gets >= q->maxsize;
 }
@@ -9,6 +12,7 @@ static bool append(struct sync_queue *q, struct sync_message *message) {
   if (!sync_queue_append(q, message)) return false;
   q->puts++;
   guard_step();
+  if (trace_on()) sync_trace_depth(&q->head, q->puts - q->gets);
   return true;
 }
 
@@ -55,6 +59,7 @@ static bool take(struct sync_object *object, struct park_self *self) {
   taker->place = q->gets + 1;
   if (taker->claim) *taker->claim = taker->place;
   guard_step();
+  if (trace_on()) sync_trace_depth(object, q->puts - taker->place);
   taker->message.into = &taker->bytes;
   return sync_queue_take(q, &taker->message);
 }
