@@ -8,7 +8,7 @@ local service = require "heddle.service"
 
 require("heddle.thread").current() -- the main thread's handle is made when it is first asked for
 
-local INFO = { seed = 1, count = 5, what = "a mix" }
+local INFO = { seed = 1, count = 5, what = "a mix", takers = 3 }
 
 -- Calls `fn` with the path of a file that is not there yet, and removes what it leaves.
 local function with_path(fn)
@@ -16,7 +16,9 @@ local function with_path(fn)
   os.remove(path)
   path = path .. ".db"
   local ok, err = pcall(fn, path)
-  for _, ending in ipairs { "", "-wal", "-shm", ".log" } do os.remove(path .. ending) end
+  for _, ending in ipairs { "", "-wal", "-shm", ".log", ".log-wal", ".log-shm" } do
+    os.remove(path .. ending)
+  end
   if not ok then error(err, 0) end
 end
 
@@ -26,70 +28,162 @@ local function each(name, fn)
   it(name .. " [sqlite]", function() with_path(fn) end)
 end
 
+local function info(changes)
+  return setmetatable(changes, { __index = INFO })
+end
+
+-- What a taker gets at once, as a list of first and last numbers.
+local function take_all(q, taker)
+  local list = {}
+  while true do
+    local first, last = q:take(taker, 0)
+    if not first then return list, last end
+    for number = first, last do list[#list + 1] = number end
+  end
+end
+
 describe("heddle.jobqueue", function()
   each("gives jobs out in order, each once", function(path)
     local q = jobqueue.open(path, INFO)
-    assert.same({}, q:take(2))
-    q:put { 0, 1, 2 }
-    assert.same({ 0, 1 }, q:take(2))
-    q:put { 0, 3 }
-    assert.same({ 2, 3 }, q:take(9))
-    assert.same({}, q:take(9))
+    assert.same({ nil, "timeout" }, { q:take(1, 0) })
+    q:put(0, 2)
+    assert.same({ 0, 1, 2 }, take_all(q, 1))
+    q:put(3, 3)
+    assert.same({ 3 }, take_all(q, 2))
+    assert.same({ {}, "timeout" }, { take_all(q, 1) })
     q:close()
   end)
 
   each("acknowledges a job once", function(path)
     local q = jobqueue.open(path, INFO)
-    q:put { 0, 1 }
-    q:take(1)
+    q:put(0, 1)
+    q:take(1, 0)
+    assert.is_nil(q:status(0))
     assert.is_true(q:ack(0, "done"))
     assert.is_false(q:ack(0, "done"))
     assert.is_false(q:ack(0, "failed"))
     assert.is_true(q:ack(4, "skipped"))
-    q:put { 0, 4 }
-    assert.same({ 1 }, q:take(5))
+    assert.same({ "done", "skipped" }, { q:status(0), q:status(4) })
+    assert.equal(2, q:stats().acked)
     q:close()
   end)
 
   each("takes jobs back, and counts", function(path)
     local q = jobqueue.open(path, INFO)
-    q:put { 0, 1, 2 }
-    q:take(2)
+    q:put(0, 0)
+    q:put(1, 1)
+    q:put(2, 2)
+    assert.equal(0, q:take(1, 0))
+    assert.equal(1, q:take(2, 0))
     q:ack(0, "done")
-    assert.same({ total = 5, waiting = 2, ready = 1, taken = 1, acked = 1 }, q:stats())
-    q:touch { 1 }
-    q:nak { 1, 0 }
-    assert.same({ total = 5, waiting = 2, ready = 2, taken = 0, acked = 1 }, q:stats())
-    local list = q:take(5)
+    local stats = q:stats()
+    assert.same({ 5, 2, 1 }, { stats.total, stats.waiting, stats.acked })
+    assert.equal(2, stats.ready + stats.taken)
+    assert.is_true(stats.oldest >= 0)
+    assert.same({ 1, 1 }, { q:held(2) })
+    q:touch(2)
+    q:nak(1)
+    q:nak(2)
+    assert.is_nil(q:held(2))
+    local list = take_all(q, 3)
     table.sort(list)
     assert.same({ 1, 2 }, list)
     q:close()
+  end)
+
+  each("says when nobody has anything in hand", function(path)
+    local q = jobqueue.open(path, INFO)
+    assert.is_true(q:at_rest { 1, 2 })
+    q:put(0, 1)
+    assert.is_false(q:at_rest { 1, 2 })
+    local first, last = q:take(1, 0)
+    for number = first, last do q:ack(number, "done") end
+    assert.is_false(q:at_rest { 1, 2 })
+    take_all(q, 1)
+    assert.is_true(q:at_rest { 1, 2 })
+    q:renew(3)
+    assert.is_false(q:at_rest { 1, 2 })
+    assert.same({ 3 }, take_all(q, 2))
+    q:close()
+  end)
+
+  each("is closed for its takers when it is shut, or when all is done", function(path)
+    local q = jobqueue.open(path, info { linked = true })
+    q:put(0, 4)
+    q:finish()
+    local list, why = take_all(q, 1)
+    assert.same({ { 0, 1, 2, 3, 4 }, "timeout" }, { list, why })
+    for number = 0, 4 do q:ack(number, "failed") end
+    assert.same({ nil, "closed" }, { q:take(1, 0) })
+    q:close()
+    q = jobqueue.open(path == jobqueue.MEMORY and path or path .. ".log", info { stays = true })
+    q:put(0, 0)
+    q:shut()
+    assert.equal(0, (q:take(1, 0)))
+    assert.same({ nil, "closed" }, { q:take(2, 0) })
+    q:close()
+  end)
+
+  helper.each_model("hears what takers in other interpreters tell", function(module)
+    with_path(function(file)
+      for _, path in ipairs { jobqueue.MEMORY, file } do
+        local events = require("heddle.queue").new()
+        local q = jobqueue.open(path, info { events = events, linked = true })
+        q:put(0, 2)
+        module.start(function(shared)
+          local mine = require("heddle.jobqueue").attach(shared)
+          while true do
+            local first, last = mine:take(2)
+            if not first then break end
+            for number = first, last do
+              assert(mine:ack(number, number == 1 and "failed" or "done"))
+              if number == 0 then mine:put(3, 4) end
+            end
+            mine:touch(2)
+            if mine:stats().acked == 5 then break end
+          end
+          mine:nak(2)
+          events:put { queue = false }
+        end, q:share())
+        while q:stats().acked < 5 do
+          local message = path == file and events:get().queue
+          if message then q:hear(message) else require("heddle").sleep(0.001) end
+        end
+        assert.equal("failed", q:status(1))
+        assert.is_false(q:ack(4, "done"))
+        helper.wait_for(function() return q:at_rest { 2 } end)
+        q:close()
+      end
+    end)
   end)
 
   it("keeps in its file what was done, and lets the rest wait", function()
     with_path(function(path)
       assert.is_nil(jobqueue.peek(path))
       local q = jobqueue.open(path, INFO)
-      q:put { 0, 1, 2 }
-      q:take(2)
+      q:put(0, 2)
+      q:take(1, 0)
       q:ack(1, "failed")
       q:close()
-      assert.same(INFO, jobqueue.peek(path))
+      assert.same({ seed = 1, count = 5, what = "a mix" }, jobqueue.peek(path))
       q = jobqueue.open(path, INFO)
       assert.same({ [1] = "failed" }, q:ended())
+      assert.equal("failed", q:status(1))
       assert.same({ total = 5, waiting = 4, ready = 0, taken = 0, acked = 1 }, q:stats())
+      q:put(0, 4)
+      assert.same({ 0, 2, 3, 4 }, take_all(q, 1))
       q:close()
     end)
   end)
 
-  it("does several things as one, or none of them", function()
+  it("does several things in one step, and keeps what was done before an error", function()
     with_path(function(path)
       local q = jobqueue.open(path, INFO)
       helper.raises("no", q.batch, q, function()
-        q:put { 0 }
+        q:put(0, 0)
         error("no", 0)
       end)
-      assert.equal(0, q:stats().ready)
+      assert.equal(4, q:stats().waiting)
       q:close()
     end)
   end)
@@ -185,8 +279,8 @@ describe("heddle.service over a queue", function()
       repeat
         starts = starts + 1
         local model = ({ "isolates", "coroutines", "threads" })[starts % 3 + 1]
-        last = helper.script(code, { args = { model }, interrupt = 0.15 + 0.05 * starts,
-          signal = "KILL" })
+        last = helper.script(code, { args = { model }, signal = "KILL",
+          interrupt = 0.05 + 0.03 * starts + 0.2 * math.random() })
       until last.code == 0 or starts > 60
       assert.equal(0, last.code, last.all)
       assert.is_true(starts > 1)

@@ -1,10 +1,8 @@
 --- What puts a service's jobs on its queue: all of them at the start, or each when it arrives;
--- those that come after others are left to the workers. On the queue a job is its number; jobs that
--- take next to no time travel several at a time, as the first one's number with how many follow it
--- in the upper half.
--- Stands on: heddle.service_ledger, heddle.shared.
+-- those that come after others are left to the workers. Jobs that take next to no time travel
+-- several at a time.
+-- Stands on: heddle.shared.
 
-local service_ledger = require "heddle.service_ledger"
 local shared = require "heddle.shared"
 
 local service_feed = {}
@@ -16,10 +14,8 @@ local FEW = 16        -- of those that may be long
 ---@class heddle.service_feed.Feed
 ---@field plan heddle.mix_plan.Plan
 ---@field rows heddle.service_ledger.Rows
----@field jobs table  the queue
+---@field queue heddle.jobqueue.Engine
 ---@field needs? table  column: for how many things a job waits: its arrival, one it comes after
----@field sink? fun(number: integer)  takes what may begin, in place of the queue
----@field open? table  shared value: jobs that have not ended, where the queue stays open for them
 local methods = {}
 local meta = { __index = methods, __name = "heddle.service_feed" }
 
@@ -53,16 +49,16 @@ end
 --- Makes the feed of a run.
 ---@param plan heddle.mix_plan.Plan
 ---@param rows heddle.service_ledger.Rows
----@param jobs table  the queue
+---@param queue heddle.jobqueue.Engine
 ---@param workers integer
 ---@return heddle.service_feed.Feed
-function service_feed.new(plan, rows, jobs, workers)
+function service_feed.new(plan, rows, queue, workers)
   local self = {
-    plan = plan, rows = rows, jobs = jobs, batch = batch_size(plan, workers), arrived = 0,
+    plan = plan, rows = rows, queue = queue, batch = batch_size(plan, workers), arrived = 0,
   }
   if plan.at then self.order = arrival_order(plan) end
   if plan.before then
-    self.needs, self.open = shared.array("int", plan.count), shared.value("int", plan.count)
+    self.needs = shared.array("int", plan.count)
     for i = 1, plan.count do
       self.needs[i] = (plan.before[i] > 0 and 1 or 0) + 1
     end
@@ -73,15 +69,8 @@ end
 
 --- Puts the jobs at two places and all between them on the queue.
 local function put(self, from, to)
-  if self.sink then
-    for i = from, to do
-      if service_ledger.status(self.rows, i - 1) == "left" then self.sink(i - 1) end
-    end
-    return
-  end
   for i = from, to, self.batch do
-    local last = math.min(i + self.batch - 1, to)
-    self.jobs:put(i - 1 | last - i << 32)
+    self.queue:put(i - 1, math.min(i + self.batch - 1, to) - 1)
   end
 end
 
@@ -90,11 +79,7 @@ end
 local function arrive(self, i, at)
   if self.needs and self.needs:add(i, -1) > 0 then return end
   if self.rows.queued then self.rows.queued[i] = at end
-  if not self.sink then
-    self.jobs:put(i - 1)
-  elseif service_ledger.status(self.rows, i - 1) == "left" then
-    self.sink(i - 1)
-  end
+  self.queue:put(i - 1, i - 1)
 end
 
 
@@ -124,10 +109,10 @@ function methods:put_due(at)
 end
 
 
---- Whether nothing more will be put on the queue, neither here nor by workers.
+--- Whether all jobs have arrived.
 ---@return boolean
 function methods:is_over()
-  return self.arrived >= self.plan.count and not (self.open and self.open:get() > 0)
+  return self.arrived >= self.plan.count
 end
 
 

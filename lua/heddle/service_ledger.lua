@@ -24,7 +24,6 @@ local TALLY = 8 -- places per worker in the column of counts: one line of cache
 ---@field cpu table
 ---@field queued? table  where jobs don't all begin in the queue
 ---@field tally table  column: how many jobs each worker has ended, by status
----@field hands table  column: the item of the queue each worker has in hand, + 1; 0: none
 
 ---@class heddle.service_ledger.Ledger
 ---@field plan heddle.mix_plan.Plan
@@ -46,7 +45,7 @@ function service_ledger.new(plan, workers)
   local rows = {
     state = shared.array("int", plan.count), started = shared.array("float", plan.count),
     ended = shared.array("float", plan.count), cpu = shared.array("float", plan.count),
-    tally = shared.array("int", workers * TALLY), hands = shared.array("int", workers),
+    tally = shared.array("int", workers * TALLY),
   }
   if plan.at or plan.before then rows.queued = shared.array("float", plan.count) end
   return setmetatable({ plan = plan, rows = rows, workers = {}, errors = {}, gone = 0 }, meta)

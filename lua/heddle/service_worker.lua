@@ -2,12 +2,14 @@
 -- It takes jobs from the shared queue, does them and writes what became of them into the ledger's
 -- rows; on a second queue it tells what is said once: `{ready=}`, `{failed=, error=}` for a job,
 -- and at its end `{finished=, …}`.
--- Stands on: heddle, heddle.json, heddle.mix_plan, heddle.service_ledger, heddle.service_steps;
--- heddle.native.trace, heddle.native.work.
+-- Stands on: heddle, heddle.jobqueue, heddle.json, heddle.mix_plan, heddle.service_follow,
+-- heddle.service_ledger, heddle.service_steps; heddle.native.trace, heddle.native.work.
 
 local heddle = require "heddle"
+local jobqueue = require "heddle.jobqueue"
 local json = require "heddle.json"
 local mix_plan = require "heddle.mix_plan"
+local service_follow = require "heddle.service_follow"
 local service_ledger = require "heddle.service_ledger"
 local service_steps = require "heddle.service_steps"
 local trace = require "heddle.native.trace"
@@ -37,55 +39,6 @@ local function describe(ctx, number, kind)
   local size = mix_plan.size(ctx.plan, number)
   local shown = size > 0 and ", size=" .. json.number(size) or ""
   return ("Job #%d (type=%s%s)"):format(number, kind.name, shown)
-end
-
-
--- What comes after a job -------------------------------------------------------------------------
-
---- Takes jobs off the number of those that are still to end; after the last one there is nothing
---- more to come.
-local function count_off(ctx, jobs)
-  if ctx.open and ctx.open:add(-jobs) == 0 then ctx.jobs:close() end
-end
-
-
---- A job will never begin, and what comes after it neither; returns how many those are.
-local function skip(ctx, number)
-  if service_ledger.status(ctx.rows, number) ~= "left" then return 0 end
-  finish(ctx.rows, number, ctx.number, "skipped", 0, now() - ctx.t0, 0.0)
-  if ctx.skipped then ctx.skipped(number) end
-  local skipped = 1
-  for _, column in ipairs(ctx.plan.next) do
-    local follower = column[number + 1]
-    if follower > 0 then skipped = skipped + skip(ctx, follower - 1) end
-  end
-  return skipped
-end
-
-
---- A job may begin now.
-local function give(ctx, number)
-  if service_ledger.status(ctx.rows, number) ~= "left" then return end
-  ctx.rows.queued[number + 1] = now() - ctx.t0
-  if ctx.give then ctx.give(number) else ctx.jobs:put(number) end
-end
-
-
---- A job has ended: what comes after it may begin, or is skipped.
----@param ctx table
----@param number integer
----@param well boolean  whether it is done
-function service_worker.follow(ctx, number, well)
-  local ended = 1
-  for _, column in ipairs(ctx.plan.next or {}) do
-    local follower = column[number + 1]
-    if follower > 0 and not well then
-      ended = ended + skip(ctx, follower - 1)
-    elseif follower > 0 and ctx.needs:add(follower, -1) == 0 then
-      give(ctx, follower - 1)
-    end
-  end
-  count_off(ctx, ended)
 end
 
 
@@ -121,10 +74,8 @@ local function serve(ctx, me, number)
   me.jobs, me.cpu = me.jobs + 1, me.cpu + cpu
   if ctx.group then trace.ended(ctx.group, number, shown) end
   if status == "cancelled" then pass_on(ctx, err) end
-  if not ctx.durable and (ctx.plan.next or ctx.open) then
-    service_worker.follow(ctx, number, status == "done")
-  end
-  if ctx.durable or ctx.group then ctx.events:put { ended = number, status = shown } end
+  service_follow.ended(ctx, number, shown)
+  if ctx.group then ctx.events:put { ended = number } end
   if not ctx.quiet then
     log(ctx, status == "done" and "%s has completed %s" or "%s has failed at %s", ctx.name,
       describe(ctx, number, kind))
@@ -137,22 +88,13 @@ local function is_running(ctx)
 end
 
 
---- Does the jobs of one item: a job's number, and in its upper half how many follow it.
-local function serve_item(ctx, me, item)
-  local first = item & 0xffffffff
-  for number = first, first + (item >> 32) do
-    if not is_running(ctx) then return end
+--- Does the jobs it has taken, as long as it may. Then it yields, since a job keeps its OS thread:
+--- the other coroutines of it have their turn there.
+local function serve_all(ctx, me, first, last)
+  for number = first, last do
+    if not is_running(ctx) then return ctx.queue:nak(ctx.number) end
     serve(ctx, me, number)
   end
-end
-
-
---- Does what it is given. Between two items it yields, since a job keeps its OS thread: the other
---- coroutines of it have their turn there.
-local function take(ctx, me, item)
-  ctx.rows.hands[ctx.number] = item + 1
-  serve_item(ctx, me, item)
-  ctx.rows.hands[ctx.number] = 0
   heddle.yield()
 end
 
@@ -194,17 +136,13 @@ end
 
 
 local function work_in_turn(ctx, me)
-  for _, item in ipairs(ctx.first or {}) do
-    if not is_running(ctx) then return end
-    take(ctx, me, item)
-  end
   while is_running(ctx) do
-    local item, why = ctx.jobs:get(IDLE)
-    if item then
-      take(ctx, me, item)
+    local first, last = ctx.queue:take(ctx.number, IDLE)
+    if first then
+      serve_all(ctx, me, first, last)
     else
       log(ctx, "%s has no work to do", ctx.name)
-      if why == "closed" then return end
+      if last == "closed" then return end
     end
   end
 end
@@ -218,6 +156,7 @@ function service_worker.work(ctx)
     plan = ctx.plan, locks = ctx.locks, port = ctx.port, shares = SHARING[ctx.model],
     lock_wait = 0.0, waited = 0.0, jobs = 0, cpu = 0.0, cpu_before = work.cpu(),
   }
+  ctx.queue = jobqueue.attach(ctx.jobs)
   ctx.events:put { ready = ctx.number, at = now() }
   log(ctx, "%s is starting work", ctx.name)
   work_in_turn(ctx, me)
