@@ -235,3 +235,79 @@ describe("handles of isolates", function()
     for _, h in ipairs(handles) do assert.equal(15, h:result()) end
   end)
 end)
+
+describe("isolates one after the other", function()
+  local function os_threads()
+    local names = {}
+    for id in require("lfs").dir "/proc/self/task" do
+      if id:find "%d" then
+        names[#names + 1] = (helper.slurp("/proc/self/task/" .. id .. "/comm"):gsub("%s", ""))
+      end
+    end
+    return table.concat(names, " ")
+  end
+
+  it("find nothing of the one before", function()
+    local function look(burn)
+      local native, work = require "heddle.native.work", require "heddle.work"
+      local before = native.usage()
+      work.spin(burn)
+      local seen = rawget(_G, "seen")
+      _G.seen = true
+      collectgarbage "stop"
+      package.loaded["string"].dump = nil
+      isolate.locals().seen = true
+      return before, seen, collectgarbage "isrunning", native.cpu()
+    end
+    isolate.start(look, 0.2):join()
+    for _ = 1, 3 do
+      local h = isolate.start(function(f)
+        return string.dump ~= nil, isolate.locals().seen, isolate.current().name,
+          require("spec.helper").slurp("/proc/thread-self/comm"), f(0)
+      end, look)
+      local dumps, mine, name, os_name, used, seen, _, cpu = h:result()
+      assert.is_true(dumps)
+      assert.is_nil(mine)
+      assert.is_nil(seen)
+      assert.equal(h.name, name)
+      assert.equal(h.name .. "\n", os_name)
+      assert.is_true(used < 0.2 and cpu < 0.2, ("%g, %g"):format(used, cpu))
+    end
+  end)
+
+  it("a stop meant for one does not reach the next", function()
+    for _ = 1, 3 do
+      local h = isolate.start(function() while true do end end)
+      helper.wait_for(function() return h:status() == "running" end, 5, "it does not run")
+      h:cancel { hard = true }
+      h:join()
+      assert.equal("cancelled", h:status())
+      local n = isolate.start(function()
+        local n = 0
+        for _ = 1, 10000 do n = n + 1 end
+        return n
+      end):result()
+      assert.equal(10000, n)
+    end
+  end)
+
+  it("keep no OS thread for longer than a moment", function()
+    isolate.start(function() end):join()
+    helper.wait_for(function()
+      return not os_threads():find "resting" and not os_threads():find "Isolate"
+    end, 5, "an OS thread stayed")
+  end)
+
+  it("a fork beside a resting OS thread works, and so do isolates in the child", function()
+    local process = require "heddle.process"
+    for i = 1, 3 do
+      assert.equal(i, isolate.start(function(x) return x end, i):result())
+      local h = process.start({ method = "fork" }, function(x)
+        local sum = 0
+        for k = 1, 3 do sum = sum + isolate.start(function(y) return y + x end, k):result() end
+        return sum
+      end, i)
+      assert.equal(6 + 3 * i, h:result())
+    end
+  end)
+end)

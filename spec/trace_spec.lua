@@ -141,6 +141,26 @@ describe("heddle.trace", function()
     end)
   end
 
+  it("gives isolates that one OS thread served in turn a lane each", function()
+    local isolate = require "heddle.isolate"
+    trace.on()
+    for i = 1, 3 do
+      isolate.start({ name = "turn " .. i }, function() require("heddle").sleep(0.001) end):join()
+    end
+    trace.off()
+    local collected, seen = trace.collect(), {}
+    for i = 1, 3 do
+      local lane = lane_named(collected, "turn " .. i)
+      assert.equal(1, #slices(lane, IO, "sleep"))
+      assert.equal("done", lane.outcome)
+      assert.is_nil(seen[lane.thread.tid])
+      seen[lane.thread.tid] = true
+    end
+    for i = 1, 3 do
+      assert.matches('"thread_name","args":{"name":"turn ' .. i .. '"}', saved ".json", 1, true)
+    end
+  end)
+
   it("keeps what a killed process recorded, to the moment it died", function()
     local ready = sync.event()
     trace.on()

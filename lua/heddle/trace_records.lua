@@ -17,13 +17,14 @@ trace_records.DEPTH, trace_records.KILLED = 11, 12
 
 local MODELS = { [0] = "coroutine", "thread", "isolate", "process" }
 local MAIN, INTERNAL = 1, 2
+local MOST_THREADS = 1 << 22 -- ids of OS threads are smaller
 
 
 ---@class heddle.trace_records.Thread
 ---@field seat integer
 ---@field order integer  how many workers were started before it; 0: the program's main thread
 ---@field pid integer
----@field tid integer
+---@field tid integer  the OS thread's; made up when that one worked for another before
 ---@field name string
 
 ---@class heddle.trace_records.Names
@@ -139,6 +140,17 @@ local function merged(readers, visit)
 end
 
 
+--- An OS thread may work for several isolates in turn: the later ones get numbers that no OS thread
+--- has, so that each has a lane of its own.
+local function number_threads(threads)
+  local taken = {}
+  for _, thread in ipairs(threads) do
+    while taken[thread.tid] do thread.tid = thread.tid + MOST_THREADS end
+    taken[thread.tid] = true
+  end
+end
+
+
 --- Takes a copy of all rings of the last recording.
 ---@return table taken  names, and `each(visit)`, which calls `visit(record)` with each event in the
 ---  order of time: time (nanoseconds), kind, flags, extra, task, a, b, thread
@@ -150,6 +162,7 @@ function trace_records.take()
     lost = lost + ring.lost
     for _, owner in ipairs(readers[i].threads) do threads[#threads + 1] = owner.thread end
   end
+  number_threads(threads)
   for id, name in pairs(names.task_names) do
     if names.tasks[id] then names.tasks[id].name = name end
   end

@@ -17,11 +17,12 @@
 
 static const int64_t LINGER = 500 * INT64_C(1000000); // how long idle connections are kept
 
-// This OS thread's, while there is one.
+// This OS thread's, while there is one: its loop's.
 static _Thread_local struct {
   struct http_client *client;
   struct task *driver;
   uint32_t process;   // slot of the process they were made in
+  uint32_t loop;      // id of the loop they were made for
   int64_t keep_until; // idle connections; 0: they were used since
 } here;
 
@@ -86,22 +87,28 @@ static int drive_on(lua_State *L, int status, lua_KContext context) {
 
 static int drive(lua_State *L) { return drive_on(L, LUA_OK, (lua_KContext)loop_self->current); }
 
-// A child of fork has no driver, and the connections are its parent's.
-static void forget_parents(void) {
+// A child of fork has no driver, and the connections are its parent's. An OS thread may have had
+// another loop before, whose driver did not get to drop its client.
+static void forget_others(void) {
   static struct http_client *inherited; // never freed: its libcurl would talk to the other side
-  if (!here.client || here.process == program_slot) return;
-  here.client->inherited = inherited;
-  inherited = here.client;
-  here.client = NULL;
-  here.driver = NULL;
+  if (!here.client) return;
+  if (here.process != program_slot) {
+    here.client->inherited = inherited;
+    inherited = here.client;
+    here.client = NULL;
+    here.driver = NULL;
+  } else if (here.loop != loop_self->id) {
+    drop_client();
+  }
 }
 
 static void need_client(lua_State *L) {
-  forget_parents();
+  forget_others();
   if (here.client) return;
   here.client = http_client_new();
   if (!here.client) luaL_error(L, "http: no memory or no descriptor left for a client");
   here.process = program_slot;
+  here.loop = loop_self->id;
   here.keep_until = 0;
   start_driver(L);
 }
@@ -255,7 +262,7 @@ static int f_is_url(lua_State *L) {
 // close_idle(): this OS thread's idle connections are closed.
 static int f_close_idle(lua_State *L) {
   (void)L;
-  forget_parents();
+  forget_others();
   if (!here.client || here.client->busy > 0) return 0;
   wake_driver();
   drop_client();

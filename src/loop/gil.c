@@ -174,6 +174,14 @@ static void on_signal(int signal) {
   errno = saved;
 }
 
+// The calling OS thread begins to work for another interpreter: what the last one was asked is not
+// meant for it.
+void gil_thread_begin(void) {
+  gil_running = NULL;
+  gil_wants_switch = gil_wants_look = 0;
+  setting_hook = hook_armed = 0;
+}
+
 // Installs the handlers of the signals by which threads are asked to give way. Once per process.
 void gil_install_signals(void) {
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

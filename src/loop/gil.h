@@ -49,6 +49,7 @@ static inline bool gil_wanted(void) { return gil_wants_switch || gil_wants_look;
 
 void gil_init(struct gil *gil);
 void gil_install_signals(void);
+void gil_thread_begin(void);
 void gil_take(struct gil *gil);
 void gil_release(struct gil *gil, bool forced);
 void gil_arm(struct lua_State *co);

@@ -242,6 +242,8 @@ void trace_stop(void) { atomic_store(&arena->trace.on, 0); }
 void trace_thread_begin(const char *name, uint32_t order) {
   snprintf(mine.name, sizeof mine.name, "%s", name);
   mine.order = order;
+  mine.recording = 0; // it may have sat elsewhere before
+  mine.ended = false;
 }
 
 // The calling thread is about to give its seat up.

@@ -1,5 +1,5 @@
 // The start method "fork": the child goes on in the parent's heap, as the forking thread alone.
-#include "worker/worker.h"
+#include "worker/rest.h"
 
 #include "sync/object_lua.h"
 #include "trace/trace.h"
@@ -15,6 +15,7 @@ static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t se
   trace_after_fork();
   park_after_fork();
   reaper_forget();
+  rest_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
   object_adopt_all(loop->interp->main);
   worker_own_loop(loop, seat);

@@ -122,12 +122,25 @@ int worker_kernel_sha3(int64_t rounds) {
   return 1;
 }
 
-/* Returns the CPU seconds that the calling OS thread has used so far. */
-double worker_kernel_cpu(void) {
+static double cpu_of_os_thread(void) {
   struct timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
+
+static worker_kernel_usage measure_os_thread(void) {
+  struct rusage r;
+  getrusage(RUSAGE_THREAD, &r);
+  return (worker_kernel_usage){cpu_of_os_thread(), r.ru_nvcsw, r.ru_nivcsw};
+}
+
+static _Thread_local worker_kernel_usage before; /* what it used for the workers before this one */
+
+/* The calling OS thread begins to work for another worker, and counts from here. */
+void worker_kernel_begin(void) { before = measure_os_thread(); }
+
+/* Returns the CPU seconds that the calling OS thread has used for its worker so far. */
+double worker_kernel_cpu(void) { return cpu_of_os_thread() - before.cpu; }
 
 /* Computes until this OS thread has used the given CPU seconds more; 0 or less returns at once. */
 void worker_kernel_spin(double seconds) {
@@ -143,11 +156,10 @@ void worker_kernel_touch(char *bytes, size_t size) {
     *(volatile char *)(bytes + i) = (char)i;
 }
 
-/* Reads what the calling OS thread has used so far. */
+/* Reads what the calling OS thread has used for its worker so far. */
 void worker_kernel_measure(worker_kernel_usage *usage) {
-  struct rusage r;
-  getrusage(RUSAGE_THREAD, &r);
-  usage->cpu = worker_kernel_cpu();
-  usage->voluntary = r.ru_nvcsw;
-  usage->involuntary = r.ru_nivcsw;
+  *usage = measure_os_thread();
+  usage->cpu -= before.cpu;
+  usage->voluntary -= before.voluntary;
+  usage->involuntary -= before.involuntary;
 }

@@ -23,6 +23,7 @@ void worker_kernel_spin(double seconds);
 double worker_kernel_cpu(void);
 int worker_kernel_disk(int64_t bytes);
 void worker_kernel_touch(char *bytes, size_t size);
+void worker_kernel_begin(void);
 void worker_kernel_measure(worker_kernel_usage *usage);
 
 #endif

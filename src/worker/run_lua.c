@@ -202,10 +202,21 @@ static int run_worker(lua_State *L) {
   return 0;
 }
 
+// The collector rests until the heap has grown as after a collection: here there is nothing to
+// collect yet, and what a forked child does not mark it need not copy.
+static void let_collector_rest(lua_State *L) {
+#ifndef HEDDLE_STRESS
+  lua_gc(L, LUA_GCSTEP, -lua_gc(L, LUA_GCCOUNT));
+#else
+  (void)L;
+#endif
+}
+
 static int open_all(lua_State *L) {
-  lua_gc(L, LUA_GCSTOP); // there is nothing to collect yet
+  lua_gc(L, LUA_GCSTOP);
   worker_open_libraries(L);
   lua_gc(L, LUA_GCRESTART);
+  let_collector_rest(L);
   return 0;
 }
 

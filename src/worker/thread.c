@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/rest.h"
 
 #include "sync/object_lua.h"
 #include "trace/trace.h"
@@ -10,7 +10,7 @@
 
 enum { STACK = 256 * 1024 };
 
-static bool start_os_thread(void *(*body)(void *), struct worker_thread *given) {
+static bool start_os_thread(void *(*body)(void *), void *given) {
   pthread_attr_t attributes;
   pthread_t thread;
   pthread_attr_init(&attributes);
@@ -23,33 +23,30 @@ static bool start_os_thread(void *(*body)(void *), struct worker_thread *given) 
   return started;
 }
 
-// Starts an OS thread with a seat for a worker. Returns false when there is no room for another.
-static bool start_with_seat(struct worker *w, struct interp *interp, void *(*body)(void *)) {
-  uint32_t seat = program_seat_alloc(program_slot, interp ? 0 : SEAT_ISOLATE);
+// A seat for the OS thread that is about to work for `w`. Returns false when there is none.
+static bool reserve_seat(struct worker *w, uint32_t flags) {
+  uint32_t seat = program_seat_alloc(program_slot, flags);
   if (seat == UINT32_MAX) return false;
-  struct worker_thread *given = malloc(sizeof *given);
-  if (!given) return false;
-  *given = (struct worker_thread){w, seat, interp};
   snprintf(program_seat(seat)->name, 32, "%.31s", w->head.name);
   w->seat = seat + 1;
   w->pid = (int32_t)arena->root_pid;
   sync_retain(&w->head);
-  if (start_os_thread(body, given)) return true;
+  return true;
+}
+
+// There is no OS thread to be had.
+static bool give_seat_back(struct worker *w) {
+  uint32_t seat = w->seat - 1;
   w->seat = 0;
   sync_release(&w->head);
   program_seat_free(seat);
-  free(given);
   return false;
 }
 
-static struct worker *sit_down(void *argument, struct interp **interp) {
-  struct worker_thread given = *(struct worker_thread *)argument;
-  free(argument);
-  program_seat_sit(given.seat);
-  prctl(PR_SET_NAME, given.worker->head.name);
-  trace_thread_begin(given.worker->head.name, given.worker->order);
-  *interp = given.interp;
-  return given.worker;
+static void sit_down(const struct worker *w) {
+  program_seat_sit(w->seat - 1);
+  prctl(PR_SET_NAME, w->head.name);
+  trace_thread_begin(w->head.name, w->order);
 }
 
 static void finish(struct worker *w, enum worker_outcome outcome) {
@@ -74,22 +71,36 @@ static void stand_up(void) {
 
 // threads --------------------------------------------------------------------------------------
 
-static void *thread_main(void *argument) {
+struct given {
+  struct worker *worker;
   struct interp *interp;
-  struct worker *w = sit_down(argument, &interp);
-  gil_take(&interp->gil);
-  struct loop *loop = loop_new(interp, program_seat_index);
+};
+
+static void *thread_main(void *argument) {
+  struct given given = *(struct given *)argument;
+  free(argument);
+  sit_down(given.worker);
+  gil_take(&given.interp->gil);
+  struct loop *loop = loop_new(given.interp, program_seat_index);
   loop->model = MODEL_THREAD;
-  enum worker_outcome outcome = worker_run_thread(loop, w);
+  enum worker_outcome outcome = worker_run_thread(loop, given.worker);
   loop_free(loop);
-  finish(w, outcome);
+  finish(given.worker, outcome);
   stand_up();
   return NULL;
 }
 
-// Starts a thread of an interpreter. Its function is in the handle's uservalue.
+// Starts a thread of an interpreter. Its function is in the handle's uservalue. Returns false when
+// there is no room for another.
 bool worker_start_thread(struct worker *w, struct interp *interp) {
-  return start_with_seat(w, interp, thread_main);
+  struct given *given = malloc(sizeof *given);
+  if (given && reserve_seat(w, 0)) {
+    *given = (struct given){w, interp};
+    if (start_os_thread(thread_main, given)) return true;
+    give_seat_back(w);
+  }
+  free(given);
+  return false;
 }
 
 // isolates -------------------------------------------------------------------------------------
@@ -111,24 +122,37 @@ static void prepare_spare(void) {
 static struct loop *open_interpreter(size_t memory_cap) {
   struct interp *interp = memory_cap ? NULL : atomic_exchange(&spare, NULL);
   if (!interp) return worker_open_interpreter(memory_cap);
+  interp->id = atomic_fetch_add(&arena->next_id, 1); // a forked child may have the same spare
   gil_take(&interp->gil);
   return loop_new(interp, program_seat_index);
 }
 
-static void *isolate_main(void *argument) {
-  struct interp *none;
-  struct worker *w = sit_down(argument, &none);
+// Works for one isolate. Returns whether the OS thread is to wait for another.
+static bool serve(struct worker *w) {
+  sit_down(w);
   struct loop *loop = open_interpreter(w->memory);
   if (loop) {
     loop->model = MODEL_ISOLATE;
     worker_run(loop, w);
     loop_free(loop);
   }
-  finish(w, OUTCOME_DIED); // unless it has left its outcome
+  bool stays = rest_announce(); // first: who has waited for this one may start the next at once
+  finish(w, OUTCOME_DIED);      // unless it has left its outcome
   prepare_spare();
   stand_up();
+  return stays;
+}
+
+static void *isolate_main(void *argument) {
+  struct worker *w = argument;
+  while (w)
+    w = serve(w) ? rest_await() : NULL;
   return NULL;
 }
 
-// Starts an isolate: an OS thread with an interpreter of its own.
-bool worker_start_isolate(struct worker *w) { return start_with_seat(w, NULL, isolate_main); }
+// Starts an isolate: an OS thread with an interpreter of its own. Returns false when there is no
+// room for another.
+bool worker_start_isolate(struct worker *w) {
+  if (!reserve_seat(w, SEAT_ISOLATE)) return false;
+  return rest_call(w) || start_os_thread(isolate_main, w) || give_seat_back(w);
+}

@@ -39,13 +39,6 @@ struct worker {
   uint64_t end, end_size;     // block with its results, or its error and traceback
 };
 
-// What a worker's own thread is given. Freed by it.
-struct worker_thread {
-  struct worker *worker;
-  uint32_t seat;
-  struct interp *interp; // a thread: the interpreter it works in
-};
-
 extern const struct sync_class worker_class;
 
 void worker_init_root(void);
