@@ -4,6 +4,7 @@ local helper = require "spec.helper"
 local heddle = require "heddle"
 local sync = require "heddle.sync"
 local queue = require "heddle.queue"
+local shared = require "heddle.shared"
 local task = require "heddle.task"
 local thread = require "heddle.thread"
 
@@ -183,6 +184,35 @@ describe("waiters", function()
     lock:release()
     for _, h in ipairs(handles) do assert.is_true(h:join(5)) end
     assert.same({ 1, 2, 3, 4, 5, 6 }, log)
+  end)
+
+  each("of one OS thread are served in order when it is another that releases", function(M)
+    local lock, freed, log = sync.lock(), shared.value "bool", {}
+    local up, go = queue.new(), queue.new()
+    local h = M.start(function(l, u, g, f)
+      l:acquire()
+      u:put(true)
+      g:get()
+      l:release()
+      f:set(true)
+    end, lock, up, go, freed)
+    local function want(name)
+      return task.start(function()
+        lock:acquire()
+        log[#log + 1] = name
+        lock:release()
+      end)
+    end
+    up:get()
+    local first = want "first"
+    heddle.yield()
+    local second = want "second" -- runs before this loop hears of the release
+    go:put(true)
+    if M ~= task then
+      while not freed:get() do end -- luacheck: ignore 542
+    end
+    for _, t in ipairs { h, first, second } do assert.is_true(t:join(5)) end
+    assert.same({ "first", "second" }, log)
   end)
 
   it("one that timed out or was cancelled leaves no gap", function()

@@ -3,6 +3,7 @@
 -- burial. The survivors must go on as if it had died before or after.
 
 local helper = require "spec.helper"
+local heddle = require "heddle"
 local process = require "heddle.process"
 local queue = require "heddle.queue"
 local sync = require "heddle.sync"
@@ -144,6 +145,20 @@ describe("the lock, killed at each store of", function()
     prepare = function(w) w.lock:acquire() w.up:put(true) end,
     act = function(w) w.lock:release() end,
     wait = lock_waiter, on = "lock",
+    check = lock_served,
+  })
+  case("acquire while a waiter that was told of a release does not come", {
+    prepare = function(w) w.lock:acquire() w.up:put(true) end,
+    act = function(w)
+      w.lock:release()
+      w.lock:acquire()
+      w.lock:release()
+    end,
+    wait = lock_waiter, on = "lock",
+    during = function(_, h)
+      local limit = heddle.now() + 0.02 -- the first waiter is a task of this thread
+      while h:alive() and heddle.now() < limit do end -- luacheck: ignore 542
+    end,
     check = lock_served,
   })
   case("hold and the guard's release", {

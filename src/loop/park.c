@@ -7,8 +7,13 @@
 #include <string.h>
 
 enum { RINGS = 8, KEEP = 64 };
-static const int64_t PATIENCE =
-    1000000; // a first waiter of another thread yields to newcomers for 1 ms
+
+// A first waiter of another thread yields to newcomers for 1 ms.
+#ifdef HEDDLE_STRESS // long enough for a kill between
+static const int64_t PATIENCE = 100000000;
+#else
+static const int64_t PATIENCE = 1000000;
+#endif
 
 _Static_assert(sizeof(struct park_record) <= ARENA_WAIT_SIZE, "a waiter record has its size");
 
@@ -192,6 +197,11 @@ bool park_may_overtake(const struct park_list *list) {
   uint32_t me = program_seat_index + 1;
   if (first->seat == me || park_record(list->last)->seat == me) return false;
   return clock_now() - first->since < PATIENCE;
+}
+
+// Until when others may overtake the list's first waiter, who stands there.
+int64_t park_patience(const struct park_list *list) {
+  return park_record(list->first)->since + PATIENCE;
 }
 
 // Rings the loops of those that were kicked since the last call.

@@ -72,6 +72,7 @@ void park_leave(struct park_list *list, uint32_t record);
 void park_kick(const struct park_list *list);
 void park_kick_all(const struct park_list *list);
 bool park_may_overtake(const struct park_list *list);
+int64_t park_patience(const struct park_list *list);
 void park_ring(void);
 
 void park_settle_kick(uint32_t record);

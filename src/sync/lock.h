@@ -8,8 +8,10 @@
 struct sync_lock {
   struct sync_object head;
   // 0: free and nobody waits. Low 16 bits: the holder's process slot + 1, 0: free; bit 31: somebody
-  // waits; bit 30: its last holder's process ended; high 32 bits: the holder's task.
+  // waits; bit 30: its last holder's process ended; bit 29: somebody waits who was kicked and has
+  // not come yet; high 32 bits: the holder's task.
   _Atomic uint64_t holder;
+  _Atomic int64_t patience; // with bit 29: until when others may overtake
 };
 
 struct sync_lock *sync_lock_create(void);
