@@ -3,37 +3,60 @@
 usage: python3 terminal.py SECONDS ROWS COLUMNS PROGRAM [ARG...] <STEPS
 
 A step is a line: `await TEXT` waits until the screen shows TEXT, `type TEXT` types it (with \\n, \\t, \\x03 …),
-`run COMMAND` has the shell run it, `screen` prints the screen between lines of dashes, `end` waits for the program to
-end. The exit status is the program's; 124 when a step took too long (the screen is printed then, too).
+`run COMMAND` has the shell run it, `screen` prints the screen between lines of dashes, `gone TEXT` waits until the
+screen does not show TEXT any more, `resize ROWS COLUMNS` changes the terminal's size, `end` waits for the program to
+end. `await` and `gone` with `here` before TEXT (`await here TEXT`) look at the visible rows only. The exit status is the
+program's; 124 when a step took too long (the screen is printed then, too).
 """
-import fcntl, os, pty, re, select, signal, struct, sys, termios, time
+import fcntl, os, pty, re, select, signal, struct, sys, termios, time, unicodedata
+
+
+def width(c):
+    """Columns that a character takes."""
+    if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
 
 class Screen:
-    """As much of a terminal as line editors use: cursor movement, erasing, wrapping, scrolling back."""
+    """As much of a terminal as heddle uses: cursor movement, erasing, wrapping, scrolling back, and a region of rows
+    from the top that scrolls by itself. A line is a list of cells; a wide character's second cell is empty."""
 
     def __init__(self, rows, columns):
         self.columns, self.lines, self.row, self.column = columns, [[]], 0, 0
-        self.rows, self.pending, self.saved = rows, "", (0, 0)
+        self.rows, self.pending, self.saved, self.bottom = rows, "", (0, 0), None
 
-    def text(self):
-        return "\n".join("".join(line).rstrip() for line in self.lines)
+    def text(self, visible=False):
+        lines = self.lines[self.top():] if visible else self.lines
+        return "\n".join("".join(line).rstrip() for line in lines)
+
+    def top(self):
+        return max(0, len(self.lines) - self.rows)
+
+    def resize(self, rows, columns):
+        """As xterm does it: what does not fit below the cursor's row is cut off, else the top scrolls away."""
+        while len(self.lines) > self.row + 1 and len(self.lines) - self.top() > rows:
+            self.lines.pop()
+        self.rows, self.columns, self.bottom = rows, columns, None
+        self.column = min(self.column, columns)
 
     def feed(self, text):
         text, self.pending = self.pending + text, ""
         at = 0
         while at < len(text):
             if text[at] == "\x1b":
-                found = re.compile(r"\x1b(?:\[([0-9;?]*)([A-Za-z@])|[()][A-Z0-9]|([=>78]))").match(text, at)
+                found = re.compile(r"\x1b(?:\[([0-9;?]*)([A-Za-z@])|[()][A-Z0-9]|([=>78D]))").match(text, at)
                 if not found:
                     self.pending = text[at:]
                     return
-                if found.group(2):
+                if found.group(3) == "D":
+                    self.feed_line()
+                elif found.group(2):
                     self.control(found.group(1), found.group(2))
                 elif found.group(3) == "7":
-                    self.saved = self.row, self.column
+                    self.saved = self.row - self.top(), self.column
                 elif found.group(3) == "8":
-                    self.row, self.column = self.saved
+                    self.row, self.column = self.top() + self.saved[0], self.saved[1]
                     self.down(0)
                 at = found.end()
             else:
@@ -46,21 +69,33 @@ class Screen:
         if what == "A":
             self.row = max(0, self.row - (n or 1))
         elif what == "B":
-            self.down(n or 1)
+            self.down(min(n or 1, max(0, self.top() + self.rows - 1 - self.row)))
         elif what == "C":
             self.column = min(self.columns - 1, self.column + (n or 1))
         elif what == "D":
             self.column = max(0, self.column - (n or 1))
         elif what == "H":
-            self.row, self.column = max(0, len(self.lines) - self.rows), 0
-            self.down((n or 1) - 1)
+            numbers = numbers.split(";")
+            self.row = self.top() + min(self.rows, n or 1) - 1
+            self.column = int(numbers[1] or 1) - 1 if len(numbers) > 1 else 0
+            self.down(0)
+        elif what == "r":
+            last = numbers.split(";")[-1]
+            self.bottom = int(last) if last and int(last) < self.rows else None
+            while self.bottom and len(self.lines) < self.rows:
+                self.lines.append([])
+            self.row, self.column = self.top(), 0
         elif what == "G":
             self.column = (n or 1) - 1
         elif what == "K":
             del line[self.column if not n else 0:]
+        elif what == "J" and n == 2:
+            for row in range(self.top(), len(self.lines)):
+                self.lines[row] = []
         elif what == "J":
             del line[self.column:]
-            del self.lines[self.row + 1:]
+            for row in range(self.row + 1, len(self.lines)):
+                self.lines[row] = []
         elif what == "P":
             del line[self.column:self.column + (n or 1)]
         elif what == "@":
@@ -71,23 +106,41 @@ class Screen:
         while len(self.lines) <= self.row:
             self.lines.append([])
 
+    def feed_line(self):
+        """Down a row; at the bottom of the region that scrolls, what is below stays where it is on the screen."""
+        if self.bottom and self.row - self.top() == self.bottom - 1:
+            self.lines.insert(self.row + 1, [])
+            self.row += 1
+        else:
+            self.down(1)
+
     def put(self, c):
         if c == "\r":
             self.column = 0
         elif c == "\n":
-            self.down(1)
+            self.feed_line()
         elif c == "\t":
             self.column = min(self.columns - 1, self.column // 8 * 8 + 8)
         elif c == "\b":
             self.column = max(0, self.column - 1)
         elif c >= " ":
-            if self.column >= self.columns:
+            if width(c) == 0:
+                self.combine(c)
+                return
+            if self.column + width(c) > self.columns:
                 self.column = 0
-                self.down(1)
+                self.feed_line()
             line = self.lines[self.row]
             line.extend([" "] * (self.column - len(line)))
-            line[self.column:self.column + 1] = [c]
-            self.column += 1
+            line[self.column:self.column + width(c)] = [c] + [""] * (width(c) - 1)
+            self.column += width(c)
+
+    def combine(self, c):
+        line, at = self.lines[self.row], self.column - 1
+        while at > 0 and at < len(line) and line[at] == "":
+            at -= 1
+        if 0 <= at < len(line):
+            line[at] += c
 
 
 def main():
@@ -119,10 +172,18 @@ def main():
     for step in sys.stdin.read().splitlines():
         verb, _, text = step.partition(" ")
         text = text.encode().decode("unicode_escape").encode("latin-1").decode()
-        if verb == "await":
-            while text not in screen.text():
-                if time.monotonic() > give_up or not read(0.05) and text not in screen.text():
+        visible = verb in ("await", "gone") and text.startswith("here ")
+        text = text[5:] if visible else text
+        if verb in ("await", "gone"):
+            wanted = verb == "await"
+            while (text in screen.text(visible)) != wanted:
+                alive = time.monotonic() < give_up and read(0.05)
+                if not alive and (text in screen.text(visible)) != wanted:
                     too_long(step)
+        elif verb == "resize":
+            rows, columns = map(int, text.split())
+            screen.resize(rows, columns)
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         elif verb == "type":
             os.write(fd, text.encode())
         elif verb == "run":

@@ -55,6 +55,39 @@ print(t:join())
 p:join()
 ]]
 
+-- A pool of two workers and a service, with more jobs than they can do at once.
+local JOBS = [[
+local mix, pool, service = require "heddle.mix", require "heddle.pool", require "heddle.service"
+local task = require "heddle.task"
+local stop = false
+local jobs = service.new { model = "%s", workers = 1, quiet = true,
+  mix = mix.new { jobs = 100000, kinds = { slow = { io = 0.05 } } } }
+local serving = task.start(function() jobs:run() end)
+local crew = pool.new("%s", 2, { name = "crew" })
+local feeder = task.start(function()
+  while not stop do
+    for _ = 1, 8 do crew:submit(function() require("heddle").sleep(0.03) end) end
+    crew:submit(function() end):result()
+  end
+end)
+io.stdout:write(require("heddle.process").current().pid, "\n")
+io.stdout:flush()
+require("heddle").input()
+stop = true
+serving:cancel()
+feeder:join()
+crew:shutdown()
+serving:join()
+print "ended"
+]]
+
+-- Types the steps into a shell with job control, in which a command runs.
+local function in_shell(command, steps)
+  local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100", "sh",
+    "-m", "-c", command }
+  return helper.command(line, { stdin = table.concat(steps, "\n") .. "\n", limit = 25 })
+end
+
 -- Starts top, or a program with --live, in a pseudo-terminal and types the steps of
 -- spec/terminal.py.
 local function at_terminal(words, steps)
@@ -78,7 +111,8 @@ describe("heddle top", function()
     local c, r = child(SCENE), nil
     helper.wait_for(function()
       r = helper.heddle { "top", tostring(c.pid) }
-      return r.out:find("held by main", 1, true) and r.out:find "busy +%d+ +%d+%% +%d+%%"
+      return r.out:find("held by main", 1, true) and r.out:find "busy +running +%d+%% +%d+%%"
+        and r.out:find "late +blocked +%d%% +%d%% +%d+%% %d"
     end, 8, "the picture")
     local text, status = c:finish()
     assert.equal(0, r.code)
@@ -87,6 +121,7 @@ describe("heddle top", function()
     assert.truthy(r.out:find "orders +7 of 100")
     assert.truthy(r.out:find "till %(held by main%)")
     assert.truthy(r.out:find "process +far +%d+ ")
+    assert.truthy(r.out:find "LOCK WAIT")
     assert.equal("true\n", text)
     assert.equal(0, status)
   end)
@@ -142,11 +177,49 @@ os.execvp("sleep", ["sleep", "20"])']]
     assert.equal("top: no heddle program of this user runs", err.failed)
   end)
 
+  for _, model in ipairs { "threads", "isolates", "processes", "coroutines" } do
+    it("shows what each worker does now, and how fast: " .. model, function()
+      local c = child(JOBS:format(model, model))
+      local seen = {}
+      helper.wait_for(function()
+        local r = helper.heddle { "top", tostring(c.pid) }
+        local name = model == "coroutines" and "task +Job%-%d" or "crew%-1"
+        seen.job = seen.job or r.out:find(name .. "[^\n]* #%d")
+        seen.kind = seen.kind or r.out:find "#%d+ slow"
+        seen.rate = seen.rate or r.out:find "jobs done %(%d+%.%d/s%)"
+        seen.queue = seen.queue or r.out:find "jobs of crew +%d"
+        return seen.job and seen.kind and seen.rate and seen.queue
+      end, 8, "the jobs")
+      local text, status = c:finish()
+      assert.equal("ended\n", text)
+      assert.equal(0, status)
+    end)
+  end
+
+  it("follows the terminal's size", function()
+    local c = child(SCENE)
+    local r = at_terminal({ "top", tostring(c.pid) }, { "await here held by main", "resize 8 60",
+      "gone here held by main", "await here more", "resize 24 150", "await here held by main",
+      "type q", "end" })
+    c:finish()
+    assert.equal(0, r.code)
+  end)
+
+  it("gives the terminal back while it is stopped", function()
+    local c = child(SCENE)
+    local mode = "$(stty -a | grep -o ' -*icanon')"
+    local r = in_shell(("%s top %d; echo 'stopped' %s; fg; echo 'over'"):format(
+      helper.absolute_executable(), c.pid, mode), { "await here held by main", "type \\x1a",
+      "await stopped icanon", "await here held by main", "type q", "await over", "end" })
+    c:finish()
+    assert.equal(0, r.code, r.out)
+  end)
+
   it("redraws in place on a terminal until q or Ctrl-C", function()
     local c = child(SCENE)
     local words = { "top", tostring(c.pid) }
     local first = at_terminal(words, { "await held by main", "type q", "end" })
-    local second = at_terminal(words, { "await GIL WAIT", "type \\x03", "end" })
+    local second = at_terminal(words, { "await lock wait", "type \\x03", "end" })
     local _, status = c:finish()
     assert.equal(0, first.code)
     assert.equal(0, second.code)
@@ -207,7 +280,33 @@ describe("--live", function()
     os.remove(path)
     assert.equal("out\n", r.out)
     assert.truthy(r.err:find "^live: %d[^\n]*1 process, 1 task")
+    assert.truthy(r.err:find "\n  process +main +blocked .* sleep\n")
+    assert.falsy(r.err:find "\27")
     assert.equal(7, r.code)
+  end)
+
+  it("shows a demo's and a comparison's workers as plain lines, too", function()
+    local r = helper.heddle { "demo", "threads", "--jobs=3", "--seed=1", "--live", "--quiet" }
+    assert.equal(0, r.code)
+    assert.truthy(r.err:find "\n  thread +Thread%-1 +running +#%d CPUBoundJob", r.err)
+    local path = script_file [[return require("heddle.mix").new { jobs = 1,
+      kinds = { nap = { io = 1.2 } } }]]
+    r = helper.heddle { "compare", path, "--models=isolates", "--workers=1", "--rounds=1",
+      "--warmup=0", "--live" }
+    os.remove(path)
+    assert.equal(0, r.code)
+    assert.truthy(r.err:find "\n  isolate +Isolate%-1 +blocked +#0 nap", r.err)
+    assert.falsy(r.out:find "live:")
+  end)
+
+  it("is no program of its own for heddle top", function()
+    local c = child(SCENE, "--live")
+    local r = helper.heddle { "top" }
+    c:finish()
+    assert.equal(2, r.code)
+    assert.falsy(r.err:find "top %-%-pin")
+    local _, times = r.err:gsub(c.pid .. " %(", "")
+    assert.equal(1, times)
   end)
 
   it("keeps to the last lines of a terminal, and leaves it as it was", function()
@@ -217,6 +316,30 @@ describe("--live", function()
     assert.equal(0, r.code)
     assert.falsy(r.out:find("WAITS FOR", 1, true), r.out)
     assert.truthy(r.out:find "done")
+  end)
+
+  it("leaves the terminal as it was when the script fails or is killed", function()
+    local newlines = ("\\n"):rep(24)
+    for _, ending in ipairs { "error 'no'", "os.execute('kill -TERM $PPID')" } do
+      local path = script_file('require("heddle").input() ' .. ending)
+      local r = in_shell(("%s --live %s; echo over; cat; echo end"):format(
+        helper.absolute_executable(), path), { "await here WAITS FOR", "type go\\n",
+        "await here over", "gone WAITS FOR", "type " .. newlines, "gone here over",
+        "type last\\n", "await last\nlast", "type \\x04", "end" })
+      os.remove(path)
+      assert.equal(0, r.code, r.out)
+    end
+  end)
+
+  it("follows the terminal's size, and leaves it to the shell after Ctrl-Z", function()
+    local path = script_file [[require("heddle").input() print "done"]]
+    local r = in_shell(("%s --live %s; echo 'stopped'; cat; fg; echo 'over'"):format(
+      helper.absolute_executable(), path), { "await here lock wait 0%", "resize 15 40",
+      "gone lock wait", "await here …", "resize 30 110", "gone …", "await here lock wait 0%",
+      "type \\x1a", "await here stopped", "gone WAITS FOR", "type \\x04", "await here WAITS FOR",
+      "type go\\n", "await over", "gone WAITS FOR", "end" })
+    os.remove(path)
+    assert.equal(0, r.code, r.out)
   end)
 
   it("shows a demo's workers, too", function()

@@ -24,6 +24,7 @@ function future.new(p, place)
     pool = p,
     name = "Job-" .. number,
     id = jobs.id(),
+    submitted = number,
     state = "pending",
     place = place,
   }, meta)

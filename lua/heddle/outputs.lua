@@ -30,7 +30,7 @@ outputs.VALUES = {
 outputs.FLAGS = {
   { "timeline", "draw who did what when, a lane for each worker" },
   { "live", "show what runs and waits in the last lines of the terminal; where stderr is none, "
-    .. "progress as a line each second" },
+    .. "as plain lines each second" },
   { "quiet", "no log lines and no progress" },
   { "no-color", "no colours (the variable NO_COLOR too)" },
 }
@@ -86,7 +86,7 @@ function outputs.open(args)
   for _, form in ipairs(FORMS) do
     if args[form] then self.files[form] = open_file(form, args[form]) end
   end
-  if args.live and not args.quiet and is_terminal() then
+  if args.live then
     self.stop_live = require("heddle.top").live()
   end
   if args.report or args.trace or args.timeline then

@@ -32,7 +32,9 @@ function item:run(p)
     core.leave(p, 1)
     return 0
   end
+  native.doing(self.place)
   work:settle(self.place, xpcall(work.fn, core.keep_trace, self.value))
+  native.doing()
   core.leave(p, 1)
   return 1
 end
@@ -50,9 +52,11 @@ end
 local function run_future(f, worker)
   local args, number = f.args, f.traced
   if not args or not f:begin() then return end
+  native.doing(f.submitted)
   if number then recorder.started(f.pool.id, number) end
   done(f, worker, xpcall(args[0], core.keep_trace, table.unpack(args, 1, args.n)))
   if number then recorder.ended(f.pool.id, number, f.state) end
+  native.doing()
 end
 
 

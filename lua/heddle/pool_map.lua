@@ -195,10 +195,11 @@ end
 
 
 local function run_chunk(self, c)
-  if not recorder.active() then return try_chunk(self, c) end
-  local number = core.tell_begun(self.pool, self.fn)
+  native.doing(c)
+  local number = recorder.active() and core.tell_begun(self.pool, self.fn)
   local ok, value = try_chunk(self, c)
-  recorder.ended(self.pool.id, number, ok and "done" or "failed")
+  if number then recorder.ended(self.pool.id, number, ok and "done" or "failed") end
+  native.doing()
   return ok, value
 end
 

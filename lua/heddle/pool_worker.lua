@@ -135,8 +135,10 @@ end
 
 -- In the job's own task, so that to cancel it reaches nothing else.
 local function do_job(self, number, fn, ...)
+  native.doing(number)
   answer(self, false, number, xpcall(fn, keep_trace, ...))
   self.number = nil
+  native.doing()
 end
 
 
@@ -175,7 +177,9 @@ end
 local function run(self, number, first, ...)
   recorder.started(self.group, number)
   if math.type(first) then
+    native.doing(number)
     run_map_item(self, number, first, ...)
+    native.doing()
   else
     kick(self)
     run_job(self, number, first, ...)

@@ -3,7 +3,8 @@
 -- rows; on a second queue it tells what is said once: `{ready=}`, `{failed=, error=}` for a job,
 -- and at its end `{finished=, …}`.
 -- Stands on: heddle, heddle.jobqueue, heddle.json, heddle.mix_plan, heddle.service_follow,
--- heddle.service_ledger, heddle.service_steps; heddle.native.trace, heddle.native.work.
+-- heddle.service_ledger, heddle.service_steps; heddle.native.task, heddle.native.trace,
+-- heddle.native.work.
 
 local heddle = require "heddle"
 local jobqueue = require "heddle.jobqueue"
@@ -12,6 +13,7 @@ local mix_plan = require "heddle.mix_plan"
 local service_follow = require "heddle.service_follow"
 local service_ledger = require "heddle.service_ledger"
 local service_steps = require "heddle.service_steps"
+local native = require "heddle.native.task"
 local trace = require "heddle.native.trace"
 local work = require "heddle.native.work"
 
@@ -63,12 +65,14 @@ end
 local function serve(ctx, me, number)
   local kind = mix_plan.kind(ctx.plan, number)
   begin(ctx.rows, number, ctx.number, now() - ctx.t0)
+  native.doing(number, kind.name)
   if ctx.group then trace.started(ctx.group, number) end
   if not ctx.quiet then
     log(ctx, "%s is processing %s", ctx.name, describe(ctx, number, kind))
   end
   local status, attempts, cpu, err = service_steps.work(me, number, kind)
   local shown = status == "cancelled" and "failed" or status
+  native.doing()
   if status ~= "done" then tell_error(ctx, number, status, err) end
   finish(ctx.rows, number, ctx.number, shown, attempts, now() - ctx.t0, cpu)
   me.jobs, me.cpu = me.jobs + 1, me.cpu + cpu

@@ -15,8 +15,8 @@ local top = {}
 
 local REDRAW, KEY = 0.5, 0.1  -- seconds between two pictures, and two looks at the keyboard
 local FIRST = 0.25            -- seconds that the first rates are measured over
-local LINE = 1.0              -- seconds between two lines where there is no terminal
-local PINNED, LEAST = 10, 4   -- lines of the view at the bottom
+local LINE, PLAIN = 1.0, 24   -- where there is no terminal: seconds between pictures, their lines
+local PINNED, LEAST = 12, 4   -- lines of the view at the bottom
 local SAVE, RESTORE = "\x1b7", "\x1b8"
 
 ---@type heddle.options.Command
@@ -85,48 +85,28 @@ local function print_once(program)
 end
 
 
-local asked_to_end = false -- by SIGTERM
+local asked_to_end, asked_to_stop = false, false -- by SIGTERM; by Ctrl-Z
 
 
--- Waits for the next picture's time. Returns whether somebody wants no more of them.
+local function size_of_screen()
+  local columns, rows = keys.size(1)
+  return columns or 80, rows or 24
+end
+
+
+-- Waits for the next picture's time, or until the screen has another size. Returns whether somebody
+-- wants no more pictures.
 local function pause(time, listening)
   local limit = heddle.now() + time
+  local columns, rows = keys.size(1)
   repeat
     local key = listening and keys.read()
     if listening and (key == nil or key == "q" or key == "Q") then return true end
     heddle.sleep(math.min(KEY, time))
-  until asked_to_end or heddle.now() >= limit
+    local columns_now, rows_now = keys.size(1)
+    local same = columns == columns_now and rows == rows_now
+  until asked_to_end or asked_to_stop or not same or heddle.now() >= limit
   return asked_to_end
-end
-
-
--- Draws over the picture before, which took `drawn` lines; what is left of that is cleared.
-local function redraw(lines, drawn)
-  local up = drawn > 0 and ("\27[%dA\r"):format(drawn) or ""
-  write(up .. table.concat(lines, "\27[K\n") .. "\27[K\n\27[J")
-  return #lines
-end
-
-
-local function watch_screen(program, listening)
-  local drawn, was, time = 0, nil, FIRST
-  repeat
-    local moment = program:look()
-    if not moment then
-      write(ended(program) .. "\n")
-      return
-    end
-    local columns, rows = keys.size(1)
-    columns, rows = columns or 80, rows or 24
-    if was and was ~= columns .. " " .. rows then
-      write "\27[H\27[2J"
-      drawn = 0
-    end
-    was = columns .. " " .. rows
-    drawn = redraw(top_draw.picture(program, moment, columns - 1, rows - 1), drawn)
-    local stop = pause(time, listening)
-    time = REDRAW
-  until stop
 end
 
 
@@ -146,35 +126,98 @@ local function guarded(body, restore)
 end
 
 
-local function on_screen(program)
-  local listening = keys.open()
+-- The whole screen -------------------------------------------------------------------------------
+
+-- Draws over the picture before, which took `drawn` lines; what is left of that is cleared.
+local function redraw(lines, drawn)
+  local up = drawn > 0 and ("\27[%dA\r"):format(drawn) or ""
+  write(up .. table.concat(lines, "\27[K\n") .. "\27[K\n\27[J")
+  return #lines
+end
+
+
+local function take_screen()
   write "\27[?25l"
+  return keys.open()
+end
+
+
+local function give_screen_back()
+  keys.close()
+  write "\27[?25h"
+end
+
+
+local function watch_screen(program, listening)
+  local drawn, was, time = 0, nil, FIRST
+  repeat
+    local moment = program:look()
+    if not moment then
+      write(ended(program) .. "\n")
+      return
+    end
+    local columns, rows = size_of_screen()
+    if was and was ~= columns .. " " .. rows then
+      write "\27[H\27[2J"
+      drawn = 0
+    end
+    was = columns .. " " .. rows
+    drawn = redraw(top_draw.picture(program, moment, columns - 1, rows - 1), drawn)
+    local done = pause(time, listening)
+    if asked_to_stop then
+      give_screen_back()
+      keys.stop()
+      asked_to_stop, drawn, listening = false, 0, take_screen()
+    end
+    time = REDRAW
+  until done
+end
+
+
+local function on_screen(program)
+  local listening = take_screen()
+  local handler = loop.on_signal("SIGTSTP", function() asked_to_stop = true end)
   return guarded(function() watch_screen(program, listening) end, function()
-    keys.close()
-    write "\27[?25h"
+    handler:stop()
+    give_screen_back()
   end)
 end
 
 
 -- At the bottom ----------------------------------------------------------------------------------
 
--- Lines on stdout, where it is no terminal.
+local function height_of(rows) return math.min(PINNED, rows * 2 // 5) end
+
+
+-- Lines on stdout, where it is no terminal: at first, when rates can be told, then each second.
 local function print_lines(program)
-  local begun = heddle.now()
+  local begun, time = heddle.now(), FIRST
+  keys.leave_group()
   return guarded(function()
     repeat
       local moment = program:look()
       if not moment then return end
-      write(("live: %.1f s: %s\n"):format(heddle.now() - begun, top_draw.summary(moment)))
-    until pause(LINE, true)
+      local lines = top_draw.picture(program, moment, math.huge, PLAIN, true)
+      local text = ("live: %.1f s: %s"):format(heddle.now() - begun, table.concat(lines, "\n  "))
+      write(text .. "\n")
+      local done = pause(time, true)
+      time = LINE
+    until done
   end, function() end)
 end
 
 
 -- Keeps the last lines of the terminal for the view: what the program writes scrolls above them.
+-- The cursor keeps its column, and stays above.
 local function reserve(rows, height)
-  write(("\n"):rep(height) .. ("\27[%dA"):format(height)
+  write(("\27D"):rep(height) .. ("\27[%dA"):format(height)
     .. SAVE .. ("\27[1;%dr"):format(rows - height) .. RESTORE)
+end
+
+
+-- The cursor was always above the view.
+local function unreserve()
+  write(SAVE .. "\27[r" .. RESTORE .. "\27[J")
 end
 
 
@@ -188,23 +231,51 @@ local function draw_pinned(lines, rows, height)
 end
 
 
-local function watch_bottom(program, columns, rows, height)
+-- The view, while it has its place.
+local pinned = { rows = 0, columns = 0, height = 0 }
+
+
+local function give_place_back()
+  if pinned.height > 0 then unreserve() end
+  pinned.height = 0
+end
+
+
+local function take_place()
+  local columns, rows = size_of_screen()
+  if pinned.height > 0 and pinned.columns == columns and pinned.rows == rows then return end
+  give_place_back()
+  local height = height_of(rows)
+  pinned.columns, pinned.rows = columns, rows
+  if height < LEAST then return end
+  reserve(rows, height)
+  pinned.height = height
+end
+
+
+-- `group`: of the program. While another one has the terminal, a shell after Ctrl-Z, it is left
+-- alone.
+local function watch_bottom(program, group)
   repeat
     local moment = program:look()
     if not moment then return end
-    draw_pinned(top_draw.picture(program, moment, columns - 1, height), rows, height)
+    local front = keys.group(1)
+    if front == group or not front then take_place() else give_place_back() end
+    if pinned.height > 0 then
+      local lines = top_draw.picture(program, moment, pinned.columns - 1, pinned.height, true)
+      draw_pinned(lines, pinned.rows, pinned.height)
+    end
   until pause(REDRAW, true)
 end
 
 
 local function at_bottom(program)
-  local columns, rows = keys.size(1)
-  local height = rows and math.min(PINNED, rows // 3) or 0
-  if height < LEAST then return print_lines(program) end
-  reserve(rows, height)
-  return guarded(function() watch_bottom(program, columns, rows, height) end, function()
-    write(SAVE .. ("\27[r\27[%d;1H\27[J"):format(rows - height + 1) .. RESTORE)
-  end)
+  local _, rows = keys.size(1)
+  local plain = not rows or os.getenv "TERM" == "dumb" or height_of(rows) < LEAST
+  if plain then return print_lines(program) end
+  local group = keys.group()
+  keys.leave_group()
+  return guarded(function() watch_bottom(program, group) end, give_place_back)
 end
 
 

@@ -44,6 +44,15 @@ local function command_of(pid)
 end
 
 
+-- Whether it only looks at others.
+local function is_viewer(pid)
+  for word in slurp(("/proc/%d/cmdline"):format(pid)):match "^%Z*%z?(.*)$":gmatch "%Z+" do
+    if word:sub(1, 1) ~= "-" then return word == "top" end
+  end
+  return false
+end
+
+
 ---Opens a program.
 ---@param pid integer of any of its processes
 ---@return heddle.top_source.Program? program
@@ -58,7 +67,7 @@ function top_source.open(pid)
 end
 
 
----The heddle programs of this user, without the one that asks.
+---The heddle programs of this user, without those that only look at others.
 ---@return {pid: integer, command: string}[] programs by pid
 function top_source.list()
   local own = native.open(native.find(process.current().pid)):root()
@@ -69,7 +78,7 @@ function top_source.list()
     if peer then
       local root, lives = peer:root()
       peer:close()
-      if lives and not seen[root] then
+      if lives and not seen[root] and not is_viewer(root) then
         list[#list + 1] = { pid = root, command = command_of(root) }
       end
       seen[root] = true
@@ -100,24 +109,47 @@ local function cpu_of(row)
 end
 
 
+local function since(now, before) return now and before and now - before or 0 end
+
+
 local function share(now, before, time)
   return now and before and time > 0 and math.max(0, (now - before) / time) or nil
 end
 
 
--- What was counted in the time since the picture before, by seconds.
-local function rate_workers(self, moment, loops, time)
-  local counts = {}
+-- Seconds that the tasks of each OS thread have waited for locks up to now, beside those that are
+-- over.
+local function lock_waits(rows)
+  local waits = {}
+  for _, row in ipairs(rows) do
+    if row.model == "task" and row.lock and row.since then
+      waits[row.seat] = (waits[row.seat] or 0) + row.since
+    end
+  end
+  return waits
+end
+
+
+-- What was counted in the time since the look before, by seconds. A loop that did not answer has
+-- told nothing of its GIL since then.
+local function rate_workers(self, moment, loops, now)
+  local counts, waits = {}, lock_waits(moment.rows)
   for _, row in ipairs(moment.rows) do
     if row.model ~= "task" and row.seat then
       local loop = loops[row.seat] or {}
       local key = ("%d %d"):format(row.id, row.seat)
-      local old, now = self.counts and self.counts[key] or {},
-        { cpu = cpu_of(row), held = loop.gil_held, wait = loop.gil_wait }
-      counts[key], row.tasks = now, loop.tasks
-      row.cpu = share(now.cpu, old.cpu, time)
-      row.gil_held = share(now.held, old.held, time)
-      row.gil_wait = share(now.wait, old.wait, time)
+      local old = self.counts and self.counts[key] or {}
+      local new = {
+        looked = now, cpu = cpu_of(row), jobs = row.jobs_done, at = loop.at, held = loop.gil_held,
+        wait = loop.gil_wait, locks = row.lock_wait and row.lock_wait + (waits[row.seat] or 0),
+      }
+      counts[key] = new
+      local time, answered = since(new.looked, old.looked), since(new.at, old.at)
+      row.tasks, row.gil_waited, row.lock_waited = loop.tasks, loop.gil_wait, new.locks
+      row.cpu, row.job_rate = share(new.cpu, old.cpu, time), share(new.jobs, old.jobs, time)
+      row.lock_wait = share(new.locks, old.locks, time)
+      row.gil_held = share(new.held, old.held, answered)
+      row.gil_wait = share(new.wait, old.wait, answered)
     end
   end
   self.counts = counts
@@ -143,8 +175,9 @@ end
 
 
 ---@class heddle.top_source.Moment
----@field rows heddle.ps.Row[] a worker's has `tasks` and, as shares of the time since the last
----look, `cpu`, `gil_held`, `gil_wait` (or nil) as well
+---@field rows heddle.ps.Row[] a worker's has as well: `tasks`; `job` and `kind`, what it does;
+---`jobs_done`, `gil_waited`, `lock_waited`, in all; and, by seconds since the last look (or nil),
+---`cpu`, `job_rate`, `gil_held`, `gil_wait`, `lock_wait`
 ---@field queues table[] `name`, `depth`, `maxsize`, `closed`, `waiting`, and `put_rate`, `get_rate`
 ---by seconds, or nil
 
@@ -167,7 +200,7 @@ function methods:look()
   local time = self.looked and now - self.looked or 0
   self.looked = now
   local moment = { rows = rows, queues = peer:queues() }
-  rate_workers(self, moment, loops, time)
+  rate_workers(self, moment, loops, now)
   rate_queues(self, moment.queues, rows, time)
   return moment
 end

@@ -191,9 +191,11 @@ local function index(rows)
 end
 
 
+local of_task = { "state", "waits_for", "where", "since", "object", "timed", "job", "kind" }
+
 -- A thread, isolate or process is what its function is, as long as that runs.
 local function take_state(worker, task)
-  for _, key in ipairs { "state", "waits_for", "where", "since", "object", "timed" } do
+  for _, key in ipairs(of_task) do
     worker[key] = task[key]
   end
   worker.task = task.id
@@ -208,6 +210,17 @@ local function wait_for_tasks(worker, busy)
 end
 
 
+-- The task in which a pool's worker runs a job: it is what that worker does; one of a pool of
+-- coroutines stands by itself.
+local function name_job(task, worker)
+  local is_its = worker and worker.waits_for == "end of " .. task.name
+  task.name = "Job-" .. task.job
+  if not is_its then return end
+  take_state(worker, task)
+  task.main = true -- in the worker's line
+end
+
+
 local function join_workers(rows, workers)
   local busy = {} -- by seat: whether one of its tasks runs
   for _, row in ipairs(rows) do
@@ -217,6 +230,9 @@ local function join_workers(rows, workers)
       busy[row.seat] = busy[row.seat] or row.state ~= "blocked"
       if row.main then take_state(worker, row) end
     end
+  end
+  for _, row in ipairs(rows) do
+    if row.internal then name_job(row, workers[row.seat]) end
   end
   for seat, worker in pairs(workers) do
     wait_for_tasks(worker, busy[seat])
@@ -290,7 +306,7 @@ local function collect(source)
 end
 
 
-local inner = { "seat", "object", "timed" }
+local inner = { "seat", "object", "timed", "job", "kind", "internal", "lock" }
 
 local function strip(rows)
   for _, row in ipairs(rows) do
@@ -301,8 +317,9 @@ local function strip(rows)
 end
 
 
----The rows of any program, in the order of ps(); a worker's row has `task`, the id of its
----function's.
+---The rows of any program, in the order of ps(), with more: a worker's row has `task`, the id of
+---its function's; `job` and `kind` are those of the job that is done there, `lock` whether it waits
+---for a lock.
 ---@param source {rows: (fun(): table[]), locks: (fun(): table[])}
 ---@return heddle.ps.Row[]
 function watch.rows_of(source)

@@ -62,6 +62,8 @@ struct program_seat {
   _Atomic int32_t tid;
   _Atomic uint64_t view;      // block with the latest view of the loop's tasks, 0: none
   _Atomic uint32_t view_turn; // the request that the last view was written for
+  _Atomic uint64_t jobs_done; // jobs that its thread has ended
+  _Atomic int64_t lock_wait;  // nanoseconds that its tasks have waited for locks
   char name[32];
 };
 

@@ -1,6 +1,7 @@
 // heddle.native.keys: single keys of the terminal, for what redraws the screen.
 #include <lauxlib.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -65,8 +66,34 @@ static int f_size(lua_State *L) {
   return 2;
 }
 
+// keys.group([fd]) -> the number of this process's group, or of the group in front of that
+// terminal, nil where it is not this session's
+static int f_group(lua_State *L) {
+  pid_t group = lua_isnoneornil(L, 1) ? getpgrp() : tcgetpgrp((int)luaL_checkinteger(L, 1));
+  if (group < 0) return 0;
+  lua_pushinteger(L, group);
+  return 1;
+}
+
+// keys.leave_group(): the terminal's signals are not for this process any more; it may still write
+// there
+static int f_leave_group(lua_State *L) {
+  (void)L;
+  signal(SIGTTOU, SIG_IGN);
+  setpgid(0, 0);
+  return 0;
+}
+
+// keys.stop(): stops this process as Ctrl-Z does, until it is told to go on
+static int f_stop(lua_State *L) {
+  (void)L;
+  raise(SIGSTOP);
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
-    {"close", f_close}, {"open", f_open}, {"read", f_read}, {"size", f_size}, {NULL, NULL}};
+    {"close", f_close}, {"group", f_group}, {"open", f_open}, {"leave_group", f_leave_group},
+    {"read", f_read},   {"size", f_size},   {"stop", f_stop}, {NULL, NULL}};
 
 // Opens heddle.native.keys.
 int luaopen_heddle_native_keys(lua_State *L) {

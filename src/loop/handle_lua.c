@@ -95,14 +95,16 @@ bool handle_option_name(lua_State *L, const char *function) {
   return type == LUA_TSTRING;
 }
 
-static uint16_t keep_source(struct interp *interp, const char *source) {
+// A number for a word that tasks refer to, the file they were started in or the kind of their job;
+// 0 if there is no room. interp->sources has the words.
+uint16_t handle_keep_word(struct interp *interp, const char *word) {
   for (uint32_t i = interp->source_count; i-- > 0;) // the last one is the likeliest
-    if (strcmp(interp->sources[i], source) == 0) return (uint16_t)(i + 1);
+    if (strcmp(interp->sources[i], word) == 0) return (uint16_t)(i + 1);
   if (interp->source_count == MOST_SOURCES) return 0;
   char **sources = realloc(interp->sources, (interp->source_count + 1) * sizeof *sources);
   if (!sources) return 0;
   interp->sources = sources;
-  sources[interp->source_count] = strdup(source);
+  sources[interp->source_count] = strdup(word);
   return sources[interp->source_count] ? (uint16_t)++interp->source_count : 0;
 }
 
@@ -114,7 +116,7 @@ uint16_t handle_started_at(lua_State *L, int *line) {
   if (!lua_getstack(L, 1, &ar)) return 0;
   lua_getinfo(L, "Sl", &ar);
   *line = ar.currentline;
-  return ar.currentline > 0 ? keep_source(loop_self->interp, ar.short_src) : 0;
+  return ar.currentline > 0 ? handle_keep_word(loop_self->interp, ar.short_src) : 0;
 }
 
 // Pushes such a place as `file:line`, or "?".

@@ -15,6 +15,7 @@ int handle_split(lua_State *L, const char *function, const char *const *known);
 bool handle_option_flag(lua_State *L, const char *function, const char *key);
 bool handle_wants_hard(lua_State *L, int arg, const char *function);
 bool handle_option_name(lua_State *L, const char *function);
+uint16_t handle_keep_word(struct interp *interp, const char *word);
 uint16_t handle_started_at(lua_State *L, int *line);
 void handle_write_place(const struct interp *interp, uint16_t source, int line, char *text,
                         size_t size);

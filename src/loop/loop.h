@@ -22,7 +22,7 @@ struct interp {
   size_t memory, memory_cap;           // bytes in use; the cap, 0: none
   bool overdraw;                       // the cap does not count now
   const void *task_meta, *failed_meta; // the metatables of tasks
-  char **sources;                      // names of the files in which tasks were started
+  char **sources;                      // words that tasks refer to: files, kinds of jobs
   uint32_t source_count;
   uint32_t names[4];                // the last number of Task-n, Thread-n, Isolate-n, Process-n
   void *luv;                        // luv's context, NULL until it is opened
@@ -66,7 +66,7 @@ struct task {
   struct deadline *deadlines; // the innermost that the task is in
   uint32_t number;            // of its default name
   uint16_t process;           // slot of the process it was made in
-  uint16_t source;            // where it was started: the file (see handle_started_at)
+  uint16_t source;            // where it was started: the file (see handle_keep_word)
   int32_t line;               // and the line
   uint8_t reason;             // enum task_reason, of the last cancel
   uint8_t state, wake;
@@ -79,8 +79,10 @@ struct task {
   bool of_luv;    // calls back for luv
   uint8_t budget; // while it is being stopped for good: how much its clean-up may still run
   uint16_t shields;
-  uint16_t cancels; // requests not yet raised
-  int32_t results;  // how many; before it runs: how many arguments
+  uint16_t cancels;  // requests not yet raised
+  int32_t results;   // how many; before it runs: how many arguments
+  uint32_t job;      // number + 1 of the job that it does, 0: none
+  uint16_t job_kind; // that job's kind (see handle_keep_word), 0: none
   struct timer timer;
   struct watched *watch;    // while it waits for a descriptor
   const struct loop_op *op; // while it waits

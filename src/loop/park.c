@@ -47,7 +47,7 @@ uint32_t park_record_alloc(void) {
   struct park_record *r = park_record(index);
   r->object = 0;
   r->state = PARK_WAITING;
-  r->described = r->beside = r->woken = 0;
+  r->described = r->beside = r->woken = r->lock = 0;
   atomic_store_explicit(&r->seat, program_seat_index + 1, memory_order_relaxed);
   return index;
 }

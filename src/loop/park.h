@@ -38,7 +38,8 @@ struct park_record {
   _Atomic uint8_t described; // the texts below are filled in (done when the loop goes to sleep)
   uint8_t beside; // its task stands in several lines, and this is not the one that reports name
   uint8_t woken;  // its loop has seen a kick
-  uint32_t unused;
+  uint8_t lock;   // what it waits for is a lock or a permit
+  uint8_t unused[3];
   char who[20];
   char what[20];
   char where[24];

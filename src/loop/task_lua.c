@@ -358,6 +358,20 @@ static int f_internal(lua_State *L) {
   return 1;
 }
 
+// task.doing(number[, kind]): the running task does this job from now on, as heddle top shows it;
+// task.doing(): it has ended the job.
+static int f_doing(lua_State *L) {
+  struct task *task = loop_self->current;
+  bool begins = !lua_isnoneornil(L, 1);
+  task->job_kind = lua_isstring(L, 2) ? handle_keep_word(loop_self->interp, lua_tostring(L, 2)) : 0;
+  task->job = begins ? (uint32_t)luaL_checkinteger(L, 1) + 1 : 0;
+  if (begins) return 0;
+  _Atomic uint64_t *done = &program_seat(loop_self->seat)->jobs_done; // this thread's alone
+  uint64_t n = atomic_load_explicit(done, memory_order_relaxed) + 1;
+  atomic_store_explicit(done, n, memory_order_relaxed);
+  return 0;
+}
+
 // task.cancelled() -> an error object that equals every other cancellation
 static int f_cancelled(lua_State *L) {
   task_push_cancelled(L, "cancel", NULL);
@@ -384,9 +398,19 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"cancelled", f_cancelled}, {"current", f_current}, {"internal", f_internal}, {"list", f_list},
-    {"locals", f_locals},       {"new", f_new},         {"others", f_others},     {"now", f_now},
-    {"sleep", f_sleep},         {"start", f_start},     {"yield", f_yield},       {NULL, NULL},
+    {"cancelled", f_cancelled},
+    {"current", f_current},
+    {"doing", f_doing},
+    {"internal", f_internal},
+    {"list", f_list},
+    {"locals", f_locals},
+    {"new", f_new},
+    {"others", f_others},
+    {"now", f_now},
+    {"sleep", f_sleep},
+    {"start", f_start},
+    {"yield", f_yield},
+    {NULL, NULL},
 };
 
 // Opens heddle.native.task: the functions, and `methods`, the table of the handles' methods.

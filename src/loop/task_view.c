@@ -38,6 +38,7 @@ static void write_wait(struct task *task, struct task_view *v) {
     v->object = r->object;
     v->since = r->since;
     v->timed = r->timed != 0;
+    v->lock = r->lock;
   } else if (!task->op->attempt) {
     v->since = (int64_t)task->self.number;
   }
@@ -49,6 +50,10 @@ static void write_one(struct loop *loop, struct task *task, struct task_view *v)
   memset(v, 0, sizeof *v);
   v->id = task->self.task;
   v->main = task->main;
+  v->internal = task->internal;
+  v->job = task->job;
+  if (task->job_kind)
+    snprintf(v->kind, sizeof v->kind, "%.23s", loop->interp->sources[task->job_kind - 1]);
   v->state = task->state == TASK_PARKED ? VIEW_BLOCKED : task->co ? VIEW_RUNNING : VIEW_PENDING;
   write_name(loop, task, v->name, sizeof v->name);
   if (v->state == VIEW_BLOCKED) write_wait(task, v);
@@ -59,12 +64,14 @@ static void write_one(struct loop *loop, struct task *task, struct task_view *v)
     handle_write_place(loop->interp, task->source, task->line, v->where, sizeof v->where);
 }
 
-// Writes what the loop's tasks look like, without the library's own. Under the GIL, from any thread
-// of the interpreter. Returns how many were written, at most `most`.
+static bool is_shown(const struct task *task) { return task && (!task->internal || task->job); }
+
+// Writes what the loop's tasks look like, without the library's own that do no job. Under the GIL,
+// from any thread of the interpreter. Returns how many were written, at most `most`.
 uint32_t task_view_write(struct loop *loop, struct task_view *views, uint32_t most) {
   uint32_t n = 0;
   if (!lua_checkstack(loop->base, 8)) return 0;
   for (uint32_t i = 0; i < loop->task_cap && n < most; i++)
-    if (loop->tasks[i] && !loop->tasks[i]->internal) write_one(loop, loop->tasks[i], &views[n++]);
+    if (is_shown(loop->tasks[i])) write_one(loop, loop->tasks[i], &views[n++]);
   return n;
 }

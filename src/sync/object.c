@@ -186,6 +186,30 @@ static bool my_turn(const struct sync_object *object, const struct sync_wait *wa
   return record ? list->first == record : park_may_overtake(list);
 }
 
+// Whether who waits for it waits for a lock or a permit. (Of shared data that is their lock.)
+static bool is_lock(const struct sync_object *object) {
+  switch (object->kind) {
+  case SYNC_LOCK:
+  case SYNC_RLOCK:
+  case SYNC_SEMAPHORE:
+  case SYNC_RWLOCK:
+  case SYNC_VALUE:
+  case SYNC_ARRAY:
+  case SYNC_DICT:
+    return true;
+  default:
+    return false;
+  }
+}
+
+// Adds a wait for a lock that is over to what this thread has waited.
+static void count_wait(const struct park_record *r) {
+  if (!r->lock) return;
+  _Atomic int64_t *wait = &program_seat(program_seat_index)->lock_wait;
+  int64_t sum = atomic_load_explicit(wait, memory_order_relaxed) + clock_now() - r->since;
+  atomic_store_explicit(wait, sum, memory_order_relaxed);
+}
+
 static void enlist(struct sync_object *object, int list, struct park_self *self) {
   uint32_t index = park_record_alloc();
   if (index == 0) return;
@@ -196,6 +220,7 @@ static void enlist(struct sync_object *object, int list, struct park_self *self)
   r->timed = self->timed;
   r->arrival = ++object->arrivals;
   r->since = clock_now();
+  r->lock = is_lock(object);
   guard_step();
   atomic_store(&r->object, arena_offset(object)); // from here on a repair finds it
   guard_step();
@@ -208,6 +233,7 @@ static void enlist(struct sync_object *object, int list, struct park_self *self)
 // Under the guard: the asker leaves the list it stands in, if it stands in one.
 void sync_give_up_place(struct sync_object *object, struct park_self *self) {
   if (self->record == 0) return;
+  count_wait(park_record(self->record));
   park_leave(&object->waiters[park_record(self->record)->list], self->record);
   guard_step();
   self->record = 0;

@@ -134,6 +134,12 @@ static int m_answered(lua_State *L) {
 
 // rows -----------------------------------------------------------------------------------------
 
+static void set_seat(lua_State *L, const struct program_seat *seat) {
+  set_integer(L, "tid", seat->tid);
+  set_integer(L, "jobs_done", (lua_Integer)seat->jobs_done);
+  set_seconds(L, "lock_wait", seat->lock_wait);
+}
+
 static void add_root(lua_State *L, const struct peer *peer) {
   uint32_t seat = peer_head(peer)->root_seat;
   lua_createtable(L, 0, 8);
@@ -142,7 +148,7 @@ static void add_root(lua_State *L, const struct peer *peer) {
   set_integer(L, "id", peer_head(peer)->root_id);
   set_integer(L, "seat", seat);
   set_integer(L, "pid", peer_head(peer)->root_pid);
-  set_integer(L, "tid", peer_seat(peer, seat)->tid);
+  set_seat(L, peer_seat(peer, seat));
   add_row(L);
 }
 
@@ -161,7 +167,7 @@ static void add_worker(lua_State *L, const struct peer *peer, const struct worke
   if (seat) {
     set_integer(L, "seat", seat - 1);
     set_integer(L, "pid", pid_at(peer, seat - 1));
-    set_integer(L, "tid", peer_seat(peer, seat - 1)->tid);
+    set_seat(L, peer_seat(peer, seat - 1));
   }
   if (w->model == MODEL_PROCESS && w->pid) set_integer(L, "pid", w->pid);
   add_row(L);
@@ -211,6 +217,7 @@ static void add_view(lua_State *L, const struct watch_block *block,
   lua_createtable(L, 0, 4);
   set_integer(L, "seat", place->seat);
   set_integer(L, "tasks", block->count);
+  set_seconds(L, "at", block->at);
   set_seconds(L, "gil_wait", block->gil_wait);
   set_seconds(L, "gil_held", block->gil_held);
   add_row(L);
@@ -251,8 +258,8 @@ static void add_loop(lua_State *L, const struct peer *peer, uint32_t seat, uint3
   if (status != LUA_OK) lua_error(L);
 }
 
-// peer:rows(turn) -> rows as those of heddle.native.watch; loops that answered: {seat=, tasks=,
-// gil_wait=, gil_held=}
+// peer:rows(turn) -> rows as those of heddle.native.watch, a worker's with jobs_done and lock_wait;
+// loops that answered: {seat=, at=, tasks=, gil_wait=, gil_held=}
 static int m_rows(lua_State *L) {
   const struct peer *peer = self(L);
   uint32_t turn = (uint32_t)luaL_checkinteger(L, 2);

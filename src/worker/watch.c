@@ -31,7 +31,8 @@ static void write_gil(const struct loop *loop, struct watch_block *block) {
   const struct gil *gil = &loop->interp->gil;
   block->gil_wait = loop->figures.wait;
   block->gil_held = loop->figures.held;
-  if (loop == loop_self) block->gil_held += clock_now() - gil->since;
+  block->at = clock_now();
+  if (loop == loop_self) block->gil_held += block->at - gil->since;
 }
 
 static void publish_loop(struct loop *loop) {

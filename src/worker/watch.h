@@ -12,6 +12,7 @@ struct watch_block {
   uint32_t turn;   // the latest request when it was written
   uint32_t worker; // the id of the loop's thread, isolate or process; 0: the program's root
   uint32_t count;
+  int64_t at;                 // when it was written
   int64_t gil_wait, gil_held; // nanoseconds that its thread has waited for the GIL, and had it
   struct task_view tasks[];
 };

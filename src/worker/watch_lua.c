@@ -59,6 +59,10 @@ void watch_add_task(lua_State *L, const struct task_view *v, const struct watch_
   set_place(L, place);
   set_flag(L, "main", v->main);
   if (v->where[0]) set_text(L, "where", v->where, sizeof v->where);
+  if (v->job) set_integer(L, "job", v->job - 1);
+  if (v->kind[0]) set_text(L, "kind", v->kind, sizeof v->kind);
+  if (v->internal) set_flag(L, "internal", true);
+  if (v->lock) set_flag(L, "lock", true);
   if (v->state == VIEW_BLOCKED) {
     set_text(L, "waits_for", v->what, sizeof v->what);
     set_wait(L, v->object, v->since, v->timed);
@@ -86,6 +90,7 @@ void watch_add_record(lua_State *L, const struct park_record *r, const struct wa
   set_place(L, place);
   set_text(L, "waits_for", r->what, sizeof r->what);
   if (r->where[0]) set_text(L, "where", r->where, sizeof r->where);
+  if (r->lock) set_flag(L, "lock", true);
   set_wait(L, r->object, r->since, r->timed != 0);
   add_row(L);
 }
