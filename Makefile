@@ -102,7 +102,7 @@ ENGINE_SPECS := $(filter-out spec/runner_spec.lua $(filter-out %_sync_spec.lua,$
 # ThreadSanitizer, beside those: what is about signals (they come late there), what only the stress
 # build can do, hand-overs from thread to thread through a process, which it does not see (matrix).
 spec_files = $(patsubst %,spec/%_spec.lua,$(1))
-LUA_ALONE := compare comparison docs explain jobqueue mix percentiles reference report report_html rng \
+LUA_ALONE := compare comparison docs explain jobqueue mix percentiles reference report report_html rng trace_svg \
   service_mix timeline tools
 STRESS_SPECS := $(filter-out $(call spec_files,cli service $(LUA_ALONE)),$(ENGINE_SPECS))
 TSAN_SPECS := $(filter-out $(call spec_files,cli service end steps deaths loop repl matrix memory scenarios_sync \

@@ -64,6 +64,15 @@ describe("the table of codes", function()
     end
   end)
 
+  it("has each code once", function()
+    local seen = {}
+    for code in helper.slurp("lua/heddle/explain_codes.lua"):gmatch '\ncodes%["([%l-]+)"%] =' do
+      assert(not seen[code], code)
+      seen[code] = true
+    end
+    for code in pairs(codes) do assert(seen[code], code) end
+  end)
+
   it("tells the cause and the remedy of each", function()
     for code, row in pairs(codes) do
       assert.matches("^%u.*%.", row.means, code)

@@ -15,6 +15,13 @@ describe("the README", function()
     assert.equal(0, r.code, r.all)
     assert.matches("^heddle demo: all four models, 4 jobs, 4 workers, 10 s, seed 42\n", r.out)
     assert.matches("\n[^\n]+ ran fastest: [^\n]+\n$", r.out)
+    -- the tables have the rows and columns that are shown
+    local shown = helper.slurp("README.md"):match "\n%$ make demo\n[^\n]*\n(.-)\n\n[^ ]"
+    local printed = "\n" .. r.out
+    for line in shown:gmatch "[^\n]+" do
+      local head = line:match "^  model.*$" or line:match "^  %l+ x4 " or line:match "^  speed.*$"
+      assert(printed:find("\n" .. assert(head, line), 1, true), line)
+    end
   end)
 
   it("is right about make test: the last line says how many passed", function()

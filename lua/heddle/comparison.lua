@@ -287,7 +287,7 @@ function methods:last_line()
 end
 
 
---- The comparison as JSON: API.md's fields, with raw samples.
+--- The comparison as JSON, with raw samples; times are in seconds.
 ---@return string
 function methods:json()
   return report_write.whole(report_write.comparison, self)

@@ -64,8 +64,9 @@ end
 -- A line for each code: the first sentence of what it means.
 local function list()
   for _, name in ipairs(explain.codes()) do
-    usage.write(io.stdout, ("%-18s %s"):format(name, codes[name].means:match "^(.-[.:])[%s]"
-      or codes[name].means))
+    local means = codes[name].means
+    local first = means:match "^(.-)[.:]%s" or means:match "^(.*)%."
+    usage.write(io.stdout, ("%-18s %s"):format(name, first))
   end
 end
 

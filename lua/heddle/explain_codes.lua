@@ -39,7 +39,8 @@ codes["bad-option"] = {
 }
 codes["bad-mix"] = {
   means = "A job mix holds something wrong; the message names the key and what belongs there.",
-  remedy = "Give the key what the message expects; `heddle list` names mixes to learn from.",
+  remedy = "Give the key what the message expects. Each kind has costs, and a weight or `after`; "
+    .. "`heddle list` names mixes to learn from.",
   wrong = "mix.new { kinds = { parse = { cpus = 0.01 } } }",
   right = "mix.new { kinds = { parse = { cpu = 0.01 } } }",
 }
@@ -57,9 +58,9 @@ codes["unknown-model"] = {
   right = 'heddle.model("isolates")',
 }
 codes["bad-address"] = {
-  means = "An address to listen at that can't be read.",
+  means = "An address to listen at or to connect to can't be read.",
   remedy = "Write host and port, 127.0.0.1:8080, [::1]:0 (any free port), :80 (everywhere), or "
-    .. "unix:/path. Names other than localhost are not looked up.",
+    .. "unix:/path. http.serve looks up no names but localhost.",
   wrong = 'http.serve("8080", function() return 200 end)',
   right = 'http.serve("127.0.0.1:0", function() return 200 end):close()',
 }
@@ -291,12 +292,6 @@ codes["greenlet-main"] = {
 
 -- Work and pictures -------------------------------------------------------------------------------
 
-codes["bad-mix"] = {
-  means = "A mix of jobs has a key or a value that can't be; the message has the path to it.",
-  remedy = "`heddle compare --help` shows a mix; each kind has a weight or `after`, and costs.",
-  wrong = "mix.new { jobs = -1, kinds = { a = { cpu = 0.001 } } }",
-  right = "mix.new { jobs = 1, kinds = { a = { cpu = 0.001 } } }",
-}
 codes["no-crypto"] = {
   means = "SHA-3 was asked for, and the system's libcrypto can't be opened.",
   remedy = "Install it: apt install libssl3.",

@@ -1,4 +1,10 @@
--- Futures: what pool:submit returns. They answer the methods that handles do.
+-- What `pool:submit` gives: a job's result to be. Futures answer the methods that handles do, so
+-- `task.gather`, `task.wait` and `task.as_completed` take both, mixed.
+--
+--     local pool = require "heddle.pool"
+--     local p <close> = pool.new("threads", 2)
+--     local f = p:submit(function(n) return n * n end, 12)
+--     print(f:result()) --> 144
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
@@ -8,7 +14,7 @@ local handle = require "heddle.handle"
 ---A job's result to be.
 ---@class heddle.future
 ---@field name string "Job-1" …
----@field id integer
+---@field id integer unique in the program
 local future = {}
 local meta = { __index = future, __name = "heddle.future", __uncopyable = "future" }
 
@@ -16,8 +22,6 @@ local meta = { __index = future, __name = "heddle.future", __uncopyable = "futur
 local ended = { done = true, failed = true, cancelled = true }
 
 
----@param p table the pool
----@param place string where it was submitted, `file:line`
 function future.new(p, place)
   local number = jobs.add(p, "submitted", 1)
   return setmetatable({
@@ -183,6 +187,7 @@ end
 
 -- looking ---------------------------------------------------------------------------------------
 
+---What became of it so far.
 ---@return "pending"|"running"|"blocked"|"done"|"failed"|"cancelled"
 function future:status()
   check(self, "status")
@@ -201,6 +206,7 @@ function future:done()
 end
 
 
+---Whether it has not ended.
 ---@return boolean
 function future:alive()
   check(self, "alive")
@@ -208,6 +214,7 @@ function future:alive()
 end
 
 
+---Whether it was cancelled.
 ---@return boolean
 function future:cancelled()
   check(self, "cancelled")
@@ -215,6 +222,7 @@ function future:cancelled()
 end
 
 
+---Whether a worker is at it.
 ---@return boolean
 function future:running()
   local status = self:status()
@@ -236,7 +244,7 @@ function future:cancel(options)
 end
 
 
----It was begun by submit: misuse.
+-- It was begun by submit: misuse.
 function future:start()
   check(self, "start")
   core.misuse(2, "started-twice", "future:start: it was started by submit (a job starts once)")

@@ -1,4 +1,4 @@
--- Greenlets: coroutines of one task that switch to each other by name: heddle.greenlet.
+-- Greenlets: coroutines of one task that switch to each other by name, as in the greenlet library.
 local native = require "heddle.native.greenlet"
 
 ---Each task is a tree of greenlets; its own function runs in the main one, the root. A greenlet
@@ -7,8 +7,11 @@ local native = require "heddle.native.greenlet"
 ---@class heddle.greenlet
 ---@field dead boolean whether it has come to its end
 ---@field parent heddle.greenlet? goes on when this ends, with its results or error; writable
----@field switch fun(self: heddle.greenlet, ...: any): ... goes on there (in its parent if dead)
----@field throw fun(self: heddle.greenlet, err?: any): ... raises there; without `err`: EXIT
+---Goes on in that greenlet, which is handed the arguments; returns what is handed over when this
+---one is switched to again. A dead one's parent goes on instead.
+---@field switch fun(self: heddle.greenlet, ...: any): ...
+---Goes on in that greenlet by raising `err` there; without one `greenlet.EXIT`, which ends it.
+---@field throw fun(self: heddle.greenlet, err?: any): ...
 
 local greenlet = {
   ---A greenlet that has not begun: the first switch to it calls `fn` with what is handed over.

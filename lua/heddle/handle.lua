@@ -1,31 +1,49 @@
--- What the handles of all models share and is written in Lua: on_done.
+-- What `start` gives, in every model: the handle of a task, thread, isolate or process.
+--
+--     local thread = require "heddle.thread"
+--     local h = thread.start({ name = "worker" }, function(a, b) return a + b end, 1, 2)
+--     print(h:result()) --> 3
 local native = require "heddle.native.task"
 
----What tasks, threads, isolates and processes are held by.
----```lua
----local h = thread.start({ name = "worker" }, function(a, b) return a + b end, 1, 2)
----print(h:result())   --> 3
----```
+---What is running, or was, or is to. Handles of all models answer the same methods.
 ---@class heddle.handle
 ---@field name string given, or "Thread-1" …; can be set
 ---@field id integer unique in the program
----@field start fun(self: heddle.handle): heddle.handle begins what M.new made
----@field join fun(self: heddle.handle, timeout?: number): true?, string? nil, "timeout"
----@field result fun(self: heddle.handle, timeout?: number): ... raises the function's error
----@field traceback fun(self: heddle.handle): string? where raised, in which workers, started where
----@field status fun(self: heddle.handle): string "pending", "running", "blocked", "done" …
+---Begins what `M.new` made.
+---@field start fun(self: heddle.handle): heddle.handle
+---Waits for the end; never raises the function's error. nil, "timeout" when it has not ended in
+---time.
+---@field join fun(self: heddle.handle, timeout?: number): true?, string?
+---Waits for the end and returns what the function returned, or raises its error: a string with the
+---worker's traceback added, anything else as it is. nil, "timeout" when it has not ended in time.
+---@field result fun(self: heddle.handle, timeout?: number): ...
+---The error's traceback: where it was raised, in which workers, where they were started; nil if
+---there was no error.
+---@field traceback fun(self: heddle.handle): string?
+---What it is doing: "pending", "running", "blocked", "done", "failed" or "cancelled".
+---@field status fun(self: heddle.handle): string
+---Whether it was begun and has not ended.
 ---@field alive fun(self: heddle.handle): boolean
----@field cancel fun(self: heddle.handle, options?: {hard?: boolean}): boolean whether it was taken
----@field on_done fun(self: heddle.handle, fn: fun(h: heddle.handle)) calls it when this has ended
+---Asks it to stop: its present or next blocking call raises `heddle.CANCELLED`, once. `hard` stops
+---it for good, in a tight loop too; a process is killed. Returns whether the request was taken.
+---@field cancel fun(self: heddle.handle, options?: {hard?: boolean}): boolean
+---Runs `fn(h)` as a task of this OS thread when it has ended, also when it has already.
+---@field on_done fun(self: heddle.handle, fn: fun(h: heddle.handle))
 
+---The handle of a process has these, too.
 ---@class heddle.process.handle : heddle.handle
 ---@field pid integer? nil until it has one
+---Sends it a signal, SIGKILL unless another is named; false if it has ended.
 ---@field kill fun(self: heddle.process.handle, signal?: integer|string): boolean
----@field terminate fun(self: heddle.process.handle): boolean sends SIGTERM
----@field exitcode fun(self: heddle.process.handle): integer? nil while it lives
+---Sends it SIGTERM; false if it has ended.
+---@field terminate fun(self: heddle.process.handle): boolean
+---How it ended: 0; 1 after an uncaught error; the argument of `os.exit`; minus the number of the
+---signal that killed it. nil while it lives.
+---@field exitcode fun(self: heddle.process.handle): integer?
 
+---What `start` and `new` take as their first argument.
 ---@class heddle.start.Options
----@field name? string
+---@field name? string what reports call it; an OS thread or process goes by it, too
 ---@field daemon? boolean is stopped when only daemons are left
 ---@field memory? number bytes; isolates and processes
 ---@field cpu? number seconds; processes
@@ -51,9 +69,7 @@ function handle.call_done(h, fn)
 end
 
 
----Runs `fn(h)` as a task of this OS thread when `h` has ended, also when it has already.
----@param h heddle.handle
----@param fn fun(h: heddle.handle)
+-- Runs `fn(h)` as a task of this OS thread when `h` has ended, also when it has already.
 local function on_done(h, fn)
   if type(fn) ~= "function" then
     error(("on_done: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
@@ -63,6 +79,7 @@ end
 
 
 ---Adds the shared methods to a table of methods.
+---@package
 ---@param methods table
 function handle.complete(methods)
   methods.on_done = on_done

@@ -48,10 +48,12 @@ end
 
 local function by_name(name)
   name = name:gsub("^heddle%.(%w+[.:])", "%1")
-  if reference[name] then return reference[name] end
   local inside = names_with(name .. ".")
   for _, method in ipairs(names_with(name .. ":")) do inside[#inside + 1] = method end
-  if #inside > 0 then return first_lines(inside) end
+  if #inside > 0 then
+    return (reference[name] and reference[name] .. "\n\n" or "") .. first_lines(inside)
+  end
+  if reference[name] then return reference[name] end
   local all = names_with ""
   local near = usage.nearest(name, all)
   local hint = near and ("; did you mean '%s'?"):format(near) or ""

@@ -1,9 +1,9 @@
 --- HTTP for tasks: a client (libcurl) and a small server (libmicrohttpd), in every model. A request
 -- makes only its own task wait; each request to a server is a task.
 --
---     local server <close> = http.serve("127.0.0.1:0", function(req)
+--     local server <close> = assert(http.serve("127.0.0.1:0", function(req)
 --       return 200, "you asked for " .. req.path, { ["Content-Type"] = "text/plain" }
---     end)
+--     end))
 --     local page = assert(http.get(server.url .. "/hello", { timeout = 5 }))
 --     print(page.status, page.headers["content-type"], page.body)
 --
@@ -207,8 +207,8 @@ end
 
 --- Fetches a page; only the calling task waits. A status such as 404 is a result like any other.
 ---
----     local page, why, code = http.get("https://example.org/", { timeout = 10 })
----     if not page then print("failed:", why, code) end
+---     local page, why, code = http.get("http://127.0.0.1:1/", { timeout = 10 })
+---     if not page then print("failed:", why, code) end --> failed:
 ---@param url string
 ---@param options? heddle.http.Options
 ---@return heddle.http.Response? response, string? why, string? code  nil, "timeout"; nil, message,
@@ -223,7 +223,11 @@ end
 
 --- Sends a request of any method; the rest is as in `http.get`.
 ---
+---     local server <close> = assert(http.serve("127.0.0.1:0", function(req)
+---       return 200, req.method .. " " .. req.body
+---     end))
 ---     local r = assert(http.request { url = server.url, method = "PUT", body = "hello" })
+---     print(r.body) --> PUT hello
 ---@param options heddle.http.Request
 ---@return heddle.http.Response? response, string? why, string? code
 function http.request(options)
@@ -246,12 +250,13 @@ end
 ---@field body string  "" if there is none
 ---@field peer string?  "127.0.0.1:50512", the client's address; nil on a Unix socket
 
+---A running server; closable.
 ---@class heddle.http.Server
 ---@field port integer  nil for a Unix socket
 ---@field url string  "http://127.0.0.1:8080"; of a Unix socket "http://localhost"
----@field close fun(self, grace?: number): true  takes no more requests, lets those under way go on
---- for `grace` seconds (1), then cancels their handlers; waits until all have ended (but in one of
---- its own handlers)
+---Takes no more requests, lets those under way go on for `grace` seconds (1), then cancels their
+---handlers; waits until all have ended (but in one of its own handlers).
+---@field close fun(self, grace?: number): true
 
 --- Serves HTTP. Each request's handler is a task of the calling OS thread and may wait; it begins
 --- as soon as the request has been read. What it returns is sent: a status, and if wanted a body
@@ -259,7 +264,7 @@ end
 --- result that is none of these, goes to stderr with its traceback and is answered by 500. The
 --- server keeps its OS thread as a task does.
 ---
----     local server <close> = assert(http.serve("127.0.0.1:8080", function(req)
+---     local server <close> = assert(http.serve("127.0.0.1:0", function(req)
 ---       if req.path ~= "/time" then return 404 end
 ---       return 200, os.date(), { ["Content-Type"] = "text/plain" }
 ---     end))

@@ -1,23 +1,45 @@
--- heddle: the same program as coroutines, threads, isolates and processes.
+-- What does not belong to one model or object: time, chance, what lives in the program, other
+-- programs, input. The modules are `heddle.task`, `heddle.queue` and so on.
 local task = require "heddle.native.task"
 
 ---@class heddle
 ---@field CANCELLED table an error object that equals every cancellation
----@field class fun(name: string, metatable: table): table keeps its identity across interpreters
----@field cores fun(): integer, string how many may be used, and what limits them
----@field input fun(prompt?: string): string? a line of stdin, nil at its end
----@field locks fun(): heddle.locks.Row[] the program's locks, holders and waiters
----@field ps fun(): heddle.ps.Row[] what lives in the whole program, and waits for what
----@field rng fun(seed: integer): function Python's random generator
----@field run_command fun(argv: string[], options?: table): table?, string?
----@field seed fun(n: integer) every worker's random numbers follow from it
----@field tree fun(): heddle.ps.Row[] the same as ps, with children
+---Registers a metatable as a class: what has it keeps it when it is sent to another interpreter,
+---where the class is registered on arrival. Returns the metatable.
+---@field class fun(name: string, metatable: table): table
+---How many cores this program may use, and what limits them: "affinity" or "cgroup quota".
+---@field cores fun(): integer, string
+---Reads a line of standard input; only the calling task waits. nil at the end.
+---@field input fun(prompt?: string): string?
+---The program's locks with holders and waiters; `tostring` prints a table.
+---@field locks fun(): heddle.locks.Row[]
+---What lives in the whole program, what it waits for, where and since when; `tostring` prints a
+---table.
+---@field ps fun(): heddle.ps.Row[]
+---Python's random generator, number for number: `r()`, `r(m)`, `r(m, n)` as `math.random`.
+---@field rng fun(seed: integer): fun(m?: integer, n?: integer): number
+---Runs a program to its end; only the calling task waits. The result has `code` or `signal`,
+---`stdout` and `stderr`; options are `stdin`, `timeout`, `cwd`, `env`. nil, "timeout" when it was
+---killed for its time; nil, message, code when it could not be started.
+---@field run_command fun(argv: string[], options?: table): table?, string?, string?
+---Makes the random numbers of every worker follow from `n` and its order of start.
+---@field seed fun(n: integer)
+---The same as `ps`, each with `children`: what was started there.
+---@field tree fun(): heddle.ps.Row[]
 local heddle = {
   _VERSION = "0.1.0",
-  now = task.now, ---@type fun(): number monotonic seconds
-  sleep = task.sleep, ---@type fun(seconds: number)
-  yield = task.yield, ---@type fun()
-  spawn = task.start, ---@type heddle.start.Function as task.start
+  ---Monotonic seconds.
+  ---@type fun(): number
+  now = task.now,
+  ---Suspends the task for so many seconds: `task.sleep`.
+  ---@type fun(seconds: number)
+  sleep = task.sleep,
+  ---Lets the other ready tasks run first: `task.yield`.
+  ---@type fun()
+  yield = task.yield,
+  ---Starts a task: `task.start`.
+  ---@type heddle.start.Function
+  spawn = task.start,
 }
 
 

@@ -1,6 +1,6 @@
--- heddle.loop: what the loop of this OS thread does beside running tasks: calls after a time, at an
--- interval, when a signal comes; luv. Each call is a task; an error in it goes to stderr with its
--- traceback, and the program goes on.
+-- What the loop of this OS thread does beside running tasks: calls after a time, at an interval,
+-- when a signal comes; luv. Each call is a task; an error in it goes to stderr with its traceback,
+-- and the program goes on.
 local native = require "heddle.native.loop"
 
 ---@class heddle.loop
@@ -12,7 +12,8 @@ local loop = {}
 ---@class heddle.loop.Handle
 ---@field name string
 ---@field id integer
----@field stop fun(self): boolean  calls no more; whether it still would have
+---Ends it: it calls no more. Returns whether it still would have.
+---@field stop fun(self): boolean
 
 
 ---Calls a function once, after a time. The timer keeps its OS thread as a task does.
@@ -37,7 +38,7 @@ loop.every = native.every
 ---Calls a function whenever a signal comes; it keeps no OS thread. With a handler for SIGINT,
 ---Ctrl-C does nothing else.
 ---
----    loop.on_signal("SIGTERM", function() server:close() end)
+---    local term <close> = loop.on_signal("SIGTERM", function() print "asked to end" end)
 ---@param signal string  "SIGTERM", "SIGHUP", "SIGUSR1", "SIGINT" ...
 ---@param fn fun(signal: string)
 ---@param options? {name?: string}

@@ -164,6 +164,7 @@ end
 
 -- Mixes ------------------------------------------------------------------------------------------
 
+--- A mix.
 ---@class heddle.mix.Mix
 ---@field count integer  jobs
 ---@field names string[]  of the kinds, sorted
@@ -178,7 +179,8 @@ function meta:__tostring()
 end
 
 
---- Makes a mix of what the head of this file and API.md describe.
+--- Makes a mix: how many jobs there are, when they arrive, and of what kinds they are. The keys of
+--- a kind are in docs/MIXES.md.
 ---@param spec {jobs: integer?, arrivals: heddle.mix.Arrivals?, kinds: table<string, table>}
 ---@return heddle.mix.Mix  raises [bad-mix], with the key and what was expected there
 function mix.new(spec)
@@ -203,7 +205,7 @@ function mix.reference(jobs)
 end
 
 
----@return boolean  whether a value is a mix
+-- Whether a value is a mix.
 function mix.is(value)
   return type(value) == "table" and getmetatable(value) == meta
 end

@@ -7,7 +7,7 @@
 --     end)
 --     local connection <close> = assert(net.connect("127.0.0.1:" .. listener.port))
 --     connection:write "hello\n"
---     print(connection:read "l")
+--     print(connection:read "l") --> hello
 --
 -- Addresses: "127.0.0.1:80", "[::1]:80", "localhost:80", "unix:/path"; ":80" listens everywhere.
 -- Failures are nil, message, code ("ECONNREFUSED"); a time-out is nil, "timeout"; what is closed,
@@ -33,14 +33,19 @@ local net = {}
 ---Returns true when the system has taken all of it; waits while the other side does not read.
 ---After a time-out a part of it may have been sent.
 ---@field write fun(self, s: string, timeout?: number): boolean?, string?, string?
----@field shutdown fun(self): boolean?, string?, string?  sends no more; reads go on
----@field close fun(self): boolean  tasks that wait for it get nil, "closed"
+---Sends no more; reads go on.
+---@field shutdown fun(self): boolean?, string?, string?
+---Closes it; tasks that wait for it get nil, "closed".
+---@field close fun(self): boolean
 
----@class heddle.net.Listener  closable; its socket's file goes when it is closed
+---Where connections come in; closable. A Unix socket's file goes when it is closed.
+---@class heddle.net.Listener
 ---@field port? integer
 ---@field address string
+---Waits for a connection: that, or nil and "timeout", "closed", or a message and a code.
 ---@field accept fun(self, timeout?: number): heddle.net.Connection?, string?, string?
----@field close fun(self): boolean  tasks that wait in accept get nil, "closed"
+---Listens no more; tasks that wait in `accept` get nil, "closed".
+---@field close fun(self): boolean
 
 
 local function misuse(text, code, ...)

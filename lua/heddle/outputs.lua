@@ -21,8 +21,8 @@ outputs.VALUES = {
     options.text "json" },
   { "csv", "FILE", "write the raw samples to FILE as CSV (- is stdout)", options.text "csv" },
   { "markdown", "FILE", "write tables to FILE as Markdown (- is stdout)", options.text "markdown" },
-  { "report", "FILE", "write a report with pictures to FILE as HTML (- is stdout)",
-    options.text "report" },
+  { "report", "FILE", "write a report with pictures to FILE as HTML, or the lanes alone where it "
+    .. "ends in .svg (- is stdout)", options.text "report" },
   { "trace", "FILE", "write Chrome trace events to FILE, gzipped if it ends in .gz (- is stdout)",
     options.text "trace" },
 }

@@ -1,8 +1,11 @@
--- Pools of workers of any model: heddle.pool.
+-- Pools: workers of any model that do the jobs they are given. A job's error is raised by its
+-- future's `result`, with the worker's traceback; a worker that dies fails its own job only, and is
+-- replaced.
 --
---   local p <close> = pool.new("processes", 4)
---   local f = p:submit(fib, 30)
---   print(f:result(), p:map(fib, { 1, 2, 3 })[3])
+--     local function square(n) return n * n end
+--     local p <close> = pool.new("processes", 2)
+--     print(p:submit(square, 12):result()) --> 144
+--     print(table.concat(p:map(square, { 1, 2, 3 }), " ")) --> 1 4 9
 --
 -- Stands on: pool_options, pool_core (counting), pool_heap and pool_copies (the models), pool_map,
 -- future.
@@ -16,8 +19,9 @@ local sync = require "heddle.native.sync"
 
 local pool = {}
 
+---A pool; closable: it is closed and joined, or terminated when an error passes.
 ---@class heddle.pool
----@field name string
+---@field name string what reports call it
 local methods = {}
 local meta = { __index = methods, __name = "heddle.pool", __uncopyable = "pool" }
 
@@ -38,8 +42,8 @@ end
 ---A pool of workers that do the jobs they are given. It belongs to this interpreter. One that is
 ---left open does its jobs when the program, or the worker that made it, ends.
 ---@param model string "coroutines", "threads", "isolates" or "processes"
----@param workers? integer how many; heddle.cores()
----@param options? heddle.pool.options
+---@param workers? integer how many; without it heddle.cores()
+---@param options? heddle.pool.Options
 ---@return heddle.pool
 function pool.new(model, workers, options)
   local kind = pool_options.kind(model)
@@ -146,7 +150,7 @@ local applied = {
 ---Has one job done and waits for it.
 ---@param fn function
 ---@param ... any its arguments
----@return any ... its results; raises its error
+---@return any ... its results; its error is raised
 function methods:apply(fn, ...)
   check_open(self, "apply")
   check_function("apply", fn)
@@ -193,7 +197,8 @@ end
 ---@param fn function
 ---@param list table
 ---@param options? {chunk?: integer, timeout?: number} chunk: items in a job, 1 unless given
----@return table? results in the list's order, with n; string? reason nil, "timeout"
+---@return table? results in the list's order, with n
+---@return string? reason nil, "timeout"
 function methods:map(fn, list, options)
   check_open(self, "map")
   check_function("map", fn)
@@ -203,7 +208,7 @@ function methods:map(fn, list, options)
 end
 
 
----The same where each item is a list of arguments.
+---The same as `map` where each item is a list of arguments.
 ---@param fn function
 ---@param list table[]
 ---@param options? {chunk?: integer, timeout?: number}
@@ -238,19 +243,19 @@ end
 ---@param iterable table|function a list, or a function that returns the next item, nil at the end
 ---@param state? any what the generic `for` would call it with: so p:imap(fn, q:items()) works
 ---@param control? any
----@return fun(): integer?, any
+---@return fun():(integer?,any) iterator of place and result
 function methods:imap(fn, iterable, state, control)
   check_open(self, "imap")
   return stream(self, "imap", fn, true, iterable, state, control)
 end
 
 
----The same in the order in which the results come.
+---The same as `imap` in the order in which the results come.
 ---@param fn function
 ---@param iterable table|function
 ---@param state? any
 ---@param control? any
----@return fun(): integer?, any
+---@return fun():(integer?,any) iterator of place and result
 function methods:imap_unordered(fn, iterable, state, control)
   check_open(self, "imap_unordered")
   return stream(self, "imap_unordered", fn, false, iterable, state, control)
@@ -325,7 +330,7 @@ function methods:terminate()
 end
 
 
----Closes the pool.
+---Closes the pool, as Python's executors do it.
 ---@param options? {wait?: boolean, cancel?: boolean} wait (true): joins it; cancel (false): drops
 ---the jobs that have not begun
 function methods:shutdown(options)
@@ -379,8 +384,8 @@ function meta:__tostring()
 end
 
 
----At the end of the program, and of each worker: the jobs of pools that were left open are done,
----their workers ended.
+-- At the end of the program, and of each worker: the jobs of pools that were left open are done,
+-- their workers ended.
 function pool.finish()
   while next(all) do
     local p = next(all)
@@ -393,7 +398,7 @@ function pool.finish()
 end
 
 
----After Ctrl-C: what is in the pools is given up.
+-- After Ctrl-C: what is in the pools is given up.
 function pool.stop()
   for p in pairs(all) do
     if p.interpreter == jobs.interpreter() then core.terminate(p) end

@@ -5,12 +5,13 @@ local misuse = core.misuse
 local options = {}
 
 
----@class heddle.pool.options
+---What `pool.new` takes last.
+---@class heddle.pool.Options
 ---@field initializer? function called once in each worker before its first job
 ---@field args? table its arguments
 ---@field max_jobs? integer a worker that has done so many is replaced
 ---@field method? "fork"|"spawn"|"forkserver" how processes are started
----@field name? string
+---@field name? string what reports call it
 ---@field queue? integer at most so many jobs in line: submit waits for room
 ---@field retry? integer a job whose worker died is run again, up to so often
 
@@ -67,7 +68,7 @@ end
 
 ---Checks the options of a pool of that kind.
 ---@param kind string
----@param given heddle.pool.options
+---@param given heddle.pool.Options
 function options.check(kind, given)
   if type(given) ~= "table" then
     misuse(3, "bad-argument", "pool.new: options: a table expected, got %s", type(given))

@@ -1,9 +1,18 @@
--- Queues: heddle.queue.
+-- Queues: first in first out, last in first out, or by priority; bounded or not; closable. The same
+-- queue serves tasks, threads, isolates and processes at once. Within one interpreter an item is
+-- passed by reference; once the queue has been handed to another interpreter, items are copied.
+--
+--     local q = queue.new(10)
+--     task.start(function()
+--       for i = 1, 3 do q:put(i) end
+--       q:close()
+--     end)
+--     for item in q:items() do print(item) end --> 1 2 3
 local native = require "heddle.native.queue"
 local now = require("heddle.native.task").now
 
 local queue = {}
-local methods = native.methods
+local methods = native.methods -- of heddle.queue.Queue, below
 
 
 -- Raises at the line that called this file.
@@ -59,21 +68,37 @@ end
 ---@field shared? boolean its items are copies from the start
 ---@field name? string what reports call it
 
+---A queue; `#q` is its size.
 ---@class heddle.queue.Queue
----@field name string
+---@field name string what reports call it; can be set
+---Puts an item (not nil), waiting for room: true, or nil and "timeout" or "closed".
 ---@field put fun(self: heddle.queue.Queue, item: any, timeout?: number): true?, string?
+---Puts an item if there is room now: true, or nil and "full" or "closed".
 ---@field try_put fun(self: heddle.queue.Queue, item: any): true?, string?
+---Takes the next item, waiting for one: the item, or nil and "timeout" or "closed".
 ---@field get fun(self: heddle.queue.Queue, timeout?: number): any, string?
+---Takes the next item if there is one now: the item, or nil and "empty" or "closed".
 ---@field try_get fun(self: heddle.queue.Queue): any, string?
+---Puts the items of a list, in order: how many went in and, if not all, "timeout" or "closed".
 ---@field put_many fun(self: heddle.queue.Queue, list: table, timeout?: number): integer, string?
+---Waits for one item, then takes what there is, at most `max`: a list, or nil and "timeout" or
+---"closed".
 ---@field get_many fun(self: heddle.queue.Queue, max: integer, timeout?: number): table?, string?
+---How many items are in it.
 ---@field size fun(self: heddle.queue.Queue): integer
+---Its limit; 0: none.
 ---@field maxsize fun(self: heddle.queue.Queue): integer
+---Whether it holds no item.
 ---@field empty fun(self: heddle.queue.Queue): boolean
+---Whether it is at its limit.
 ---@field full fun(self: heddle.queue.Queue): boolean
+---Says that an item that was taken is dealt with; once too often is misuse.
 ---@field task_done fun(self: heddle.queue.Queue)
+---Waits until every item that was put is dealt with: true, or nil, "timeout".
 ---@field join fun(self: heddle.queue.Queue, timeout?: number): true?, string?
+---Ends it: puts get "closed"; gets drain what is left, then get "closed".
 ---@field close fun(self: heddle.queue.Queue)
+---Iterates over the items as they are taken, until it is closed and drained.
 ---@field items fun(self: heddle.queue.Queue): fun(): any
 
 
@@ -98,9 +123,11 @@ end
 ---A queue whose lowest item comes out first, equals in order of arrival. Its items are numbers, or
 ---tables that begin with one:
 ---
+---    local q = queue.priority()
 ---    q:put { 2, "later" }
 ---    q:put { 1, "first" }
 ---    local priority, job = table.unpack(q:get())
+---    print(priority, job) --> 1 first
 ---
 ---The priority is read when the item is put.
 ---@param maxsize? integer its limit; 0 (the default): none
@@ -114,8 +141,10 @@ end
 ---Waits until one of several queues, of any kind and from any model, has an item, and takes that.
 ---Where several have one, each is as likely; queues that are closed and drained are passed over.
 ---
+---    local jobs, control = queue.new(), queue.new()
+---    control:put "stop"
 ---    local q, item = queue.select({ jobs, control }, 1)
----    if q == control then stop(item) end
+---    if q == control then print(item) end --> stop
 ---@type fun(queues: heddle.queue.Queue[], timeout?: number): heddle.queue.Queue?, any
 queue.select = native.select
 
@@ -135,10 +164,7 @@ local function left(limit)
 end
 
 
----Puts the items of a list, in order.
----@param list table
----@param timeout? number seconds for all of them
----@return integer put, string? reason how many went in; why not all: "timeout" or "closed"
+-- Puts the items of a list, in order; the time-out is for all of them.
 function methods:put_many(list, timeout)
   native.check_items(self, list, "queue:put_many")
   local limit = deadline("queue:put_many", timeout)
@@ -150,10 +176,7 @@ function methods:put_many(list, timeout)
 end
 
 
----Waits for one item, then takes what there is.
----@param max integer at most so many
----@param timeout? number seconds
----@return table? list, string? reason
+-- Waits for one item, then takes what there is.
 function methods:get_many(max, timeout)
   native.check_items(self, NOTHING, "queue:get_many")
   max = whole("queue:get_many", "max", max, 1)

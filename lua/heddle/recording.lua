@@ -8,7 +8,8 @@
 --
 -- Where several runs follow each other, as in a comparison, the pictures are of each model's last
 -- run with as many workers.
--- Stands on: heddle.trace, heddle.trace_json, heddle.trace_chart, heddle.report_html.
+-- Stands on: heddle.trace, heddle.trace_json, heddle.trace_chart, heddle.trace_svg,
+-- heddle.report_html.
 
 local recording = {}
 
@@ -30,7 +31,7 @@ end
 
 ---@class heddle.recording.Options
 ---@field trace? string  path of the Chrome trace events; - is stdout
----@field report? string  path of the HTML report; - is stdout
+---@field report? string  path of the HTML report, or of an SVG picture; - is stdout
 ---@field timeline? boolean  draw the lanes on `out`
 ---@field plain? boolean  without colours; default: as the terminal has it
 ---@field out? file*  default: stdout
@@ -112,8 +113,14 @@ local function write_trace(self)
 end
 
 
+-- The path's ending chooses the form: .svg the lanes alone, as a still picture.
 local function write_report(self, report)
-  local text = require("heddle.report_html").render(report, self.parts)
+  local text
+  if self.opts.report:find "%.svg$" then
+    text = require("heddle.trace_svg").render(self.parts)
+  else
+    text = require("heddle.report_html").render(report, self.parts)
+  end
   local ok, why = write_file(self.opts.report, text)
   need(ok, "report", why)
 end

@@ -12,6 +12,7 @@ local report_write = require "heddle.report_write"
 ---@class heddle.report
 local report = {}
 
+--- What a run measured.
 ---@class heddle.report.Report
 ---@field model string
 ---@field worker_count integer
@@ -134,7 +135,7 @@ function methods:totals()
 end
 
 
---- The same for each kind of job, by its name.
+--- The same as `totals` for each kind of job, by its name.
 ---@return table<string, heddle.report.Totals>
 function methods:kinds()
   local kinds = {}
@@ -252,7 +253,7 @@ function methods:text()
 end
 
 
---- The report as JSON: API.md's fields, with raw samples.
+--- The report as JSON, with raw samples; times are in seconds.
 ---@return string text
 function methods:json()
   return report_write.whole(report_write.json, self)

@@ -1,9 +1,9 @@
 --- The service: workers of one model that take jobs from one shared queue while a run lock is held.
 --
 --     local service = require "heddle.service"
---     local s = service.new{ model = "threads", workers = 4, jobs = 20, seed = 42, time = 10 }
+--     local s = service.new{ model = "threads", workers = 4, jobs = 4, seed = 42, time = 10 }
 --     print(s:run():text())
---     print(service.new{ model = "isolates", mix = "web_service", seed = 1 }:run():text())
+--     print(service.new{ model = "isolates", mix = "web_service", jobs = 10 }:run():text())
 --
 -- The same program runs under every model: the queue, the run lock and the worker's function do
 -- not know which one it is. The jobs are kept behind put, take, ack, nak, touch and stats
@@ -38,8 +38,9 @@ local count = 0 -- services made so far, for their names
 ---  is done at the next start, and nothing twice; "memory": the same without the file
 ---@field progress? fun(ledger: heddle.service_ledger.Ledger)  called now and then, and at the end
 
+--- A service, not yet run.
 ---@class heddle.service.Service
----@field name string
+---@field name string "web_service", "demo" …
 ---@field seed integer  the seed of its jobs
 ---@field plan heddle.mix_plan.Plan  its jobs
 local methods = {}

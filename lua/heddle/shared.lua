@@ -1,31 +1,52 @@
--- Data in shared memory: heddle.shared.
+-- Data in shared memory, which all models read and write: numbers and booleans, arrays of them, and
+-- dicts of any values.
+--
+--     local count = shared.value("int")
+--     local a = process.start(function() count:add(1) end)
+--     local b = thread.start(function() count:add(1) end)
+--     a:join() b:join()
+--     print(count:get()) --> 2
 local native = require "heddle.native.shared"
 
 ---A number or boolean that every model may read, set and change in one step.
 ---@class heddle.value
----@field name string
+---@field name string what reports call it; can be set
+---What it is now.
 ---@field get fun(self: heddle.value): number|boolean
+---Makes it `v`.
 ---@field set fun(self: heddle.value, v: number|boolean)
----@field add fun(self: heddle.value, d: number): number the new number; an int wraps
+---Adds `d` in one step and returns the new number; an int wraps.
+---@field add fun(self: heddle.value, d: number): number
+---Takes its re-entrant lock, for changes of several steps; see `shared.lock`.
 ---@field lock fun(self: heddle.value, timeout?: number): heddle.guard?, string?
----@field cas fun(self: heddle.value, old: any, new: any): boolean whether it was `old`
+---Makes it `new` if it is `old`, in one step; returns whether it was.
+---@field cas fun(self: heddle.value, old: any, new: any): boolean
 
 ---Numbers or booleans side by side: a[i] and #a as of a list, nil outside; writing there is misuse.
 ---@class heddle.array
----@field name string
----@field add fun(self: heddle.array, i: integer, d: number): number the new number, in one step
+---@field name string what reports call it; can be set
+---Adds `d` to the number at `i` in one step and returns the new one.
+---@field add fun(self: heddle.array, i: integer, d: number): number
+---Takes its re-entrant lock, for changes of several steps; see `shared.lock`.
 ---@field lock fun(self: heddle.array, timeout?: number): heddle.guard?, string?
 
----A table that every model sees: values are copied in and out; pairs walks a snapshot.
+---A table that every model sees: `d[k] = v` copies in, `d[k]` copies out (so that `d[k].x = 1`
+---changes a copy), nil deletes, `pairs(d)` walks a snapshot. Keys are strings, numbers, booleans.
 ---@class heddle.dict
+---@field name string what reports call it; can be set
 
 local shared = {
+  ---A value; without `init` 0 or false.
   ---@type fun(kind: "int"|"float"|"bool", init?: number|boolean): heddle.value
   value = native.value,
+  ---An array of `n` values. `init` is one for all or a list.
   ---@type fun(kind: "int"|"float"|"bool", n: integer, init?: number|boolean|table): heddle.array
   array = native.array,
-  dict = native.dict, ---@type fun(): heddle.dict
-  ---Takes the re-entrant lock of a value, array or dict, which their own operations do not take.
+  ---A dict, empty.
+  ---@type fun(): heddle.dict
+  dict = native.dict,
+  ---Takes the re-entrant lock of a value, array or dict for the scope of a `<close>` variable.
+  ---Their own operations do not take it (but `shared.update` does), so that races can be shown.
   ---@type fun(x: heddle.value|heddle.array|heddle.dict, timeout?: number): heddle.guard?, string?
   lock = native.lock,
 }

@@ -1,4 +1,9 @@
--- Coroutine tasks: heddle.task.
+-- Tasks: coroutines on the loop of their OS thread. A call that blocks suspends its task only; the
+-- others of the thread go on. They share everything, never run in parallel, and switch only where
+-- one blocks or yields.
+--
+--     local h = task.start(function(a, b) return a + b end, 1, 2)
+--     print(h:result()) --> 3
 local native = require "heddle.native.task"
 local handle = require "heddle.handle"
 
@@ -6,13 +11,28 @@ handle.complete(native.methods)
 
 local task = {
   model = "coroutines",
-  start = native.start, ---@type heddle.start.Function when its starter next waits
-  new = native.new, ---@type heddle.start.Function h:start() begins it
-  current = native.current, ---@type fun(): heddle.handle
-  list = native.list, ---@type fun(): heddle.handle[] the live ones
-  locals = native.locals, ---@type fun(): table the current one's own
-  sleep = native.sleep, ---@type fun(seconds: number)
-  yield = native.yield, ---@type fun() the other ready tasks run first
+  ---Starts `fn(...)` as a task, which begins when its starter next waits.
+  ---Options, if there are any, come first.
+  ---@type heddle.start.Function
+  start = native.start,
+  ---The same without beginning it: `h:start()` does.
+  ---@type heddle.start.Function
+  new = native.new,
+  ---The handle of the running task, the same object every time.
+  ---@type fun(): heddle.handle
+  current = native.current,
+  ---The handles of the live tasks of this OS thread.
+  ---@type fun(): heddle.handle[]
+  list = native.list,
+  ---A table of the running task's own, empty at first.
+  ---@type fun(): table
+  locals = native.locals,
+  ---Suspends the task for so many seconds; 0 lets the other ready tasks run.
+  ---@type fun(seconds: number)
+  sleep = native.sleep,
+  ---Lets the other ready tasks run first.
+  ---@type fun()
+  yield = native.yield,
 }
 
 
@@ -42,9 +62,15 @@ function task.as_completed(...) return require("heddle.task_group").as_completed
 function task.scope(...) return require("heddle.task_scope").run(...) end
 
 
----A class whose instances run as tasks.
+---A class whose instances run as tasks: give it a method `run` (and `init`, if you like), then
+---construct and start one. What `run` returns is its result.
+---
+---    local Adder = task.extend "Adder"
+---    function Adder:init(a, b) self.a, self.b = a, b end
+---    function Adder:run() return self.a + self.b end
+---    print(Adder(1, 2):start():result()) --> 3
 ---@param name string
----@return table
+---@return table class
 function task.extend(name) return require("heddle.extend").class("task", name) end
 
 

@@ -61,12 +61,9 @@ local function check_timeout(name, timeout)
 end
 
 
----What is known of the handles that are being waited for.
----@class heddle.watch
----@field ended table[] in the order they ended; those that had before come first
----@field left integer how many have not
----@field news table an event: set when another has ended
----@field watchers table<table, table> by handle
+-- What is known of the handles that are being waited for: `ended`, a list in the order they ended
+-- (those that had before come first); `left`, how many have not; `news`, an event that is set when
+-- another has ended; `watchers` by handle.
 local watch = {}
 watch.__index = watch
 
@@ -223,7 +220,8 @@ end
 ---Waits for handles of any model; raises none of their errors and cancels none.
 ---@param list table
 ---@param options? {when?: "all"|"first"|"error", timeout?: number}
----@return table done in the order they ended, table pending
+---@return table done in the order they ended
+---@return table pending the others
 function group.wait(list, options)
   local handles = distinct("task.wait", list)
   options = check_options("task.wait", options, { "timeout, when", timeout = true, when = true })
@@ -250,8 +248,7 @@ local out_of_time = {
 ---Iterates over handles of any model in the order they end.
 ---@param list table
 ---@param timeout? number seconds for all of them; past it `{code="timeout"}` is raised
----@return fun(): table? iterator for a generic for
----@return nil, nil, table closing ends the waiting with the loop
+---@return fun(): table? iterator for a generic `for`, which ends the waiting with the loop
 function group.as_completed(list, timeout)
   local handles = distinct("task.as_completed", list)
   check_timeout("task.as_completed", timeout)

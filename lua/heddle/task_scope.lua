@@ -3,6 +3,7 @@ local native = require "heddle.native.task"
 local deadline = require "heddle.native.deadline"
 local group = require "heddle.task_group"
 
+---What `task.scope` calls its function with.
 ---@class heddle.scope
 local scope = { __uncopyable = "scope" }
 scope.__index = scope

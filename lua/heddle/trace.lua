@@ -2,7 +2,7 @@
 --
 --     local trace = require "heddle.trace"
 --     trace.on()
---     …
+--     require("heddle.thread").start(function() require("heddle").sleep(0.01) end):join()
 --     trace.off()
 --     assert(trace.save "run.json")     -- opens in Perfetto and speedscope; run.json.gz is gzipped
 --     print(trace.chart())              -- the same as lanes of characters

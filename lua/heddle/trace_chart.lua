@@ -66,7 +66,11 @@ end
 -- Lanes ------------------------------------------------------------------------------------------
 
 --- What a lane mostly did in each of `cells` equal parts of the axis; 0: it was not there.
-local function states(self, lane, cells)
+---@param self heddle.timeline.Timeline
+---@param lane heddle.timeline.Lane
+---@param cells integer
+---@return integer[]
+function trace_chart.states(self, lane, cells)
   local out, i = {}, 1
   for cell = 1, cells do
     local from = self.from + (self.to - self.from) * (cell - 1) // cells
@@ -110,7 +114,9 @@ end
 -- Axis and legend --------------------------------------------------------------------------------
 
 --- A duration with a fitting unit, three digits at most behind it.
-local function duration(nanoseconds)
+---@param nanoseconds number
+---@return string
+function trace_chart.duration(nanoseconds)
   if nanoseconds >= 10 * 10^9 then return ("%.0f s"):format(nanoseconds / 1e9) end
   if nanoseconds >= 10^9 then return ("%.2g s"):format(nanoseconds / 1e9) end
   if nanoseconds >= 10^6 then return ("%.3g ms"):format(nanoseconds / 1e6) end
@@ -119,7 +125,9 @@ end
 
 
 --- The distance between two marks: 1, 2 or 5 times a power of ten, at least `least`.
-local function round_step(least)
+---@param least number
+---@return number
+function trace_chart.round_step(least)
   local step = 10^math.floor(math.log(math.max(least, 1), 10))
   for _, factor in ipairs { 1, 2, 5, 10 } do
     if step * factor >= least then return step * factor end
@@ -136,7 +144,7 @@ end
 --- Two lines: the marks and what they stand for.
 local function axis(self, cells)
   local span = self.to - self.from
-  local step = round_step(span * 11 / cells)
+  local duration, step = trace_chart.duration, trace_chart.round_step(span * 11 / cells)
   local marks, labels = ("-"):rep(cells), (" "):rep(cells)
   for k = 0, span // step do
     local at = math.floor(k * step / span * cells)
@@ -171,6 +179,7 @@ end
 
 
 local function headline(self, cells, hidden)
+  local duration = trace_chart.duration
   local parts = { ("timeline: %s, one character is %s"):format(duration(self.to - self.from),
     duration((self.to - self.from) // cells)) }
   if hidden > 0 then
@@ -187,7 +196,7 @@ local function kill_lines(self, lines)
     local how = kill.status < 0 and ("was killed by signal %d"):format(-kill.status)
       or ("ended with status %d"):format(kill.status)
     lines[#lines + 1] = ("  %s (process %d) %s at %s"):format(kill.thread.name, kill.thread.pid,
-      how, duration(kill.at - self.from))
+      how, trace_chart.duration(kill.at - self.from))
   end
 end
 
@@ -209,7 +218,7 @@ function trace_chart.text(self, opts)
   local lines = { headline(self, cells, hidden) }
   for _, lane in ipairs(lanes) do
     lines[#lines + 1] = ("%s %s %s"):format(fitted(lane.name, names),
-      draw(states(self, lane, cells), glyphs, color), share_of_running(self, lane))
+      draw(trace_chart.states(self, lane, cells), glyphs, color), share_of_running(self, lane))
   end
   local marks, labels = axis(self, cells)
   lines[#lines + 1] = (" "):rep(names + 1) .. marks

@@ -11,28 +11,26 @@ local work = {}
 ---@class heddle.work.Options
 ---@field release? boolean  give the GIL up meanwhile (default false)
 
---- Hashes a string: one round of the demo's jobs is `sha3_512("")`.
----@type fun(s: string): string  64 bytes; raises [bad-argument], [no-crypto]
+--- The SHA3-512 of a string, 64 bytes: one round of the demo's jobs is `sha3_512("")`.
+---@type fun(s: string): string
 work.sha3_512 = native.sha3_512
 
---- Computes SHA3-512 of the empty string `rounds` times in one call; raises [bad-argument],
---- [bad-option], [no-crypto].
+--- Computes SHA3-512 of the empty string `rounds` times in one call.
 ---@type fun(rounds: integer, options?: heddle.work.Options)
 work.sha3 = native.sha3
 
 --- Uses `seconds` of CPU time of its OS thread, however long that takes.
----@type fun(seconds: number, options?: heddle.work.Options)  raises [bad-argument], [bad-option]
+---@type fun(seconds: number, options?: heddle.work.Options)
 work.spin = native.spin
 
 --- Writes `bytes` bytes to a temporary file and reads them back; it has no name and is gone
 --- afterwards. The GIL is given up meanwhile.
----@type fun(bytes: integer)  raises [bad-argument], and what the system says
+---@type fun(bytes: integer)
 work.disk = native.disk
 
 --- Allocates `bytes` bytes of this interpreter's memory and writes to each page of them; they are
 --- given back when the result is collected.
----@type fun(bytes: integer, options?: heddle.work.Options): userdata  raises [bad-argument],
----  [bad-option], "not enough memory"
+---@type fun(bytes: integer, options?: heddle.work.Options): userdata
 work.memory = native.memory
 
 
