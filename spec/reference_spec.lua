@@ -113,8 +113,10 @@ local INTERNAL = {
 -- What stands in a public table for the library's own use.
 local OWN = {
   ["loop.held"] = true, ["loop.release"] = true, ["loop.rest"] = true,
+  ["queue.check_items"] = true,
   ["shared.is_dict"] = true, ["sync.condition_check"] = true, ["sync.die_after"] = true,
   ["sync.memory"] = true, ["sync.objects"] = true, ["task.cancelled"] = true,
+  ["task.doing"] = true,
   ["task.internal"] = true, ["task.now"] = true, ["task.others"] = true, ["work.cpu"] = true,
   ["work.usage"] = true,
 }
