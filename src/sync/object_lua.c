@@ -21,6 +21,8 @@ static const char *const metas[SYNC_KINDS] = {
 static const char marker; // its address is the key by which our metatables are known
 static const char cache;  // the registry's key of the table object -> userdata
 
+static int m_index(lua_State *L);
+
 static void (*cross_of[SYNC_KINDS])(lua_State *L, int handle);
 static const struct object_travel *travel_of[SYNC_KINDS];
 
@@ -43,6 +45,7 @@ static void push_handle(lua_State *L, struct sync_object *object) {
   handle->object = object;
   handle->own = 0;
   handle->process = program_slot;
+  handle->lookups = 0;
   const char *meta = metas[object->kind];
   if (luaL_getmetatable(L, meta) == LUA_TNIL) luaL_error(L, "%s is not open", meta);
   lua_setmetatable(L, -2);
@@ -85,10 +88,16 @@ void object_push_new(lua_State *L, struct sync_object *object) {
   push_handle(L, object);
 }
 
+static struct sync_handle *any_handle(lua_State *L, int arg) {
+  struct sync_handle *handle = lua_touserdata(L, arg);
+  // the length of a light userdata is 0
+  bool ours = handle && lua_rawlen(L, arg) == sizeof *handle && handle->magic - MAGIC < SYNC_KINDS;
+  return ours ? handle : NULL;
+}
+
 // The handle of an object of that kind at `arg`; NULL if it is something else.
 struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind) {
   struct sync_handle *handle = lua_touserdata(L, arg);
-  // the length of a light userdata is 0
   bool ours = handle && lua_rawlen(L, arg) == sizeof *handle && handle->magic == MAGIC + kind;
   return ours ? handle : NULL;
 }
@@ -106,14 +115,70 @@ static struct sync_object *self_object(lua_State *L) {
   return ((struct sync_handle *)lua_touserdata(L, 1))->object;
 }
 
-// Methods, and the field name, whose place in the table of methods a light userdata holds: the key
-// is not looked at here, since every call of a method comes this way.
-static int m_index(lua_State *L) {
+// lookup of methods ----------------------------------------------------------------------------
+
+// The method or field with the key on top, as the table of methods at an upvalue has it. A light
+// userdata there stands for the name.
+static int push_member(lua_State *L, const struct sync_handle *handle) {
   char label[80];
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA) return 1;
-  sync_label(self_object(L), label, sizeof label);
+  if (!handle || !handle->object) return 0;
+  sync_label(handle->object, label, sizeof label);
   lua_pushstring(L, label);
   return 1;
+}
+
+// What is not among an object's own copy of its methods.
+static int m_rest(lua_State *L) {
+  lua_settop(L, 2);
+  return push_member(L, lua_touserdata(L, lua_upvalueindex(2)));
+}
+
+// Copies the table on top into a new one, but what stands for the name; replaces it.
+static void copy_table(lua_State *L) {
+  lua_createtable(L, 0, 16);
+  for (lua_pushnil(L); lua_next(L, -3);) {
+    if (lua_islightuserdata(L, -1)) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_replace(L, -2);
+}
+
+// Gives the object at 1 a metatable of its own, whose __index is a table: with a function there,
+// each call of a method is two. Names are read from shared memory, so it can't be one table for
+// all.
+static void own_methods(lua_State *L) {
+  lua_getmetatable(L, 1);
+  lua_getfield(L, -1, "__index");
+  bool plain = lua_tocfunction(L, -1) == m_index;
+  if (!plain) return;
+  lua_pop(L, 1);
+  copy_table(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  copy_table(L);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, m_rest, 2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, 1);
+}
+
+// Methods and the field name. An object that is used often gets methods of its own.
+static int m_index(lua_State *L) {
+  enum { OFTEN = 100 };
+  lua_settop(L, 2);
+  struct sync_handle *handle = any_handle(L, 1);
+  if (handle && ++handle->lookups == OFTEN) own_methods(L);
+  lua_settop(L, 2);
+  return push_member(L, handle);
 }
 
 static int m_newindex(lua_State *L) {

@@ -15,6 +15,7 @@ struct sync_handle {
   struct sync_object *object;
   uint64_t own;     // the kind's own
   uint32_t process; // whose reference it holds: what a fork left behind holds none
+  uint32_t lookups; // how often a method was looked up with the kind's metatable
 };
 
 // What a kind whose objects are at one place at a time does when a message with one is written,
