@@ -295,6 +295,28 @@ describe("shared.dict", function()
     assert.is_nil(d.n)
   end)
 
+  it("is left alone by an update's function", function()
+    local d, other = shared.dict(), shared.dict()
+    local touching = "shared%.update: fn: .*%[dict%-in%-update%]$"
+    d.n = 1
+    for _, touch in ipairs {
+      function() return d.n end,
+      function() d.m = 1 end,
+      function() return (pairs(d)) end,
+      function() return shared.update(d, "m", function() return 1 end) end,
+      function() return coroutine.wrap(function() return d.n end)() end,
+    } do helper.raises(touching, shared.update, d, "n", touch) end
+    assert.same({ 1 }, { d.n, d.m })
+    assert.equal(3, shared.update(d, "n", function(old)
+      other.x = old
+      return shared.update(other, "x", function(x) return x + 2 end)
+    end))
+    local seen = shared.update(d, "n", function()
+      return require("heddle.task").start(function() return d.n end):result()
+    end)
+    assert.equal(3, seen)
+  end)
+
   it("outlives processes that are killed while they change it", function()
     local d = shared.dict()
     for round = 1, 10 do
@@ -320,6 +342,8 @@ describe("shared.dict", function()
     raises("dict: key: .*NaN %[bad%-key%]$", function() d[0 / 0] = 1 end)
     raises("can't copy value: thread", function() d.x = coroutine.create(print) end)
     raises("shared.update: d: .*got table", shared.update, {}, 1, print)
+    raises("shared.update: k: .*got table", shared.update, d, {}, error)
+    raises("shared.update: k: .*got NaN", shared.update, d, 0 / 0, error)
     raises("shared.update: fn: .*got nil", shared.update, d, 1)
   end)
 end)

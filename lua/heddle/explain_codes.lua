@@ -241,6 +241,12 @@ codes["pipe-busy"] = {
     .. "heddle.sleep(0.01)  isolate.start(print, a)",
   right = "local a = pipe.new()  isolate.start(function(e) e:close() end, a):join()",
 }
+codes["dict-in-update"] = {
+  means = "The function of a shared.update read or wrote the dict that is being updated.",
+  remedy = "It gets the old value and returns the new one; do what needs more under shared.lock.",
+  wrong = 'local d = shared.dict()  shared.update(d, "n", function() return d.m end)',
+  right = "local d = shared.dict()  local _ <close> = shared.lock(d)  d.n = d.m",
+}
 
 
 -- Pools -------------------------------------------------------------------------------------------

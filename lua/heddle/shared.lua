@@ -52,19 +52,37 @@ local shared = {
 }
 
 
+local function misuse(argument, expected, got)
+  error(("shared.update: %s: %s expected, got %s [bad-argument]"):format(argument, expected, got), 3)
+end
+
+
+local key_types = { string = true, number = true, boolean = true }
+
+-- The end of an update's function, however it ends: its task may touch the dict again.
+local Running = { __close = function(self) native.update_runs(self[1], false) end }
+
+local function run_update(d, fn, old)
+  local _ <close> = setmetatable({ d }, Running)
+  native.update_runs(d, true)
+  return (fn(old))
+end
+
+
 ---Sets d[k] to fn(d[k]) under the dict's lock; fn may not touch d.
 ---@param d heddle.dict
 ---@param k string|number|boolean
 ---@param fn fun(old: any): any
 ---@return any value the new one
 function shared.update(d, k, fn)
-  if not native.is_dict(d) then
-    error(("shared.update: d: a shared dict expected, got %s [bad-argument]"):format(type(d)), 2)
+  if not native.is_dict(d) then misuse("d", "a shared dict", type(d)) end
+  if not key_types[type(k)] or k ~= k then
+    misuse("k", "a string, number or boolean", k ~= k and "NaN" or type(k))
   elseif type(fn) ~= "function" then
-    error(("shared.update: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
+    misuse("fn", "a function", type(fn))
   end
   local _ <close> = native.lock(d)
-  local value = fn(d[k])
+  local value = run_update(d, fn, d[k])
   d[k] = value
   return value
 end

@@ -13,7 +13,7 @@ struct sync_data *sync_data_create(enum sync_kind kind) {
   sync_retain_message(lock);
   data->lock = arena_offset(lock);
   snprintf(lock->name, sizeof lock->name, "lock of %s-%u", sync_classes[kind]->name,
-           data->head.number);
+           sync_nth(&data->head));
   sync_release(lock); // this process's own reference; the data's stays
   return data;
 }

@@ -8,7 +8,8 @@
 
 struct sync_dict {
   struct sync_data data;
-  uint64_t buckets; // offset of the links to the first entry of each bucket
+  uint64_t buckets;         // offset of the links to the first entry of each bucket
+  _Atomic uint32_t updater; // the task whose update's function runs and may not touch it; 0: none
 };
 
 struct sync_dict *sync_dict_create(void);

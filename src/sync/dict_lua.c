@@ -13,7 +13,12 @@ enum { SMALL = 4096, KEPT = 1 << 20 };
 static _Thread_local struct buffer key, message;
 
 static struct sync_dict *self(lua_State *L, const char *function) {
-  return (struct sync_dict *)object_check(L, SYNC_DICT, function)->object;
+  struct sync_dict *d = (struct sync_dict *)object_check(L, SYNC_DICT, function)->object;
+  if (d->updater != 0 && d->updater == binding_task())
+    loop_misuse(L, "dict-in-update",
+                "shared.update: fn: a function that leaves the dict alone expected, got one that "
+                "touches it");
+  return d;
 }
 
 static void write_key_bytes(lua_State *L, char type, const void *bytes, size_t size) {
@@ -179,6 +184,13 @@ static int f_dict(lua_State *L) {
   return 1;
 }
 
+// shared.update_runs(dict, whether): from now on this task may not touch it, or may again
+static int f_update_runs(lua_State *L) {
+  struct sync_handle *handle = object_check(L, SYNC_DICT, "shared.update");
+  ((struct sync_dict *)handle->object)->updater = lua_toboolean(L, 2) ? binding_task() : 0;
+  return 0;
+}
+
 // shared.is_dict(x) -> boolean
 static int f_is_dict(lua_State *L) {
   lua_pushboolean(L, object_test(L, 1, SYNC_DICT) != NULL);
@@ -186,7 +198,8 @@ static int f_is_dict(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"__pairs", m_pairs}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"dict", f_dict}, {"is_dict", f_is_dict}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"dict", f_dict}, {"is_dict", f_is_dict}, {"update_runs", f_update_runs}, {NULL, NULL}};
 
 // Hands the dictionary what it needs to know of messages. Once per process.
 void dict_cross(void) { sync_dict_set_hooks(value_retain, value_drop); }

@@ -339,12 +339,16 @@ bool sync_bury_process(uint32_t process) {
 
 // names ----------------------------------------------------------------------------------------
 
+// The how many-th of its kind it is.
+uint32_t sync_nth(const struct sync_object *object) {
+  return object->number & ((1u << SYNC_NTH_BITS) - 1);
+}
+
 // What reports call it: its given name, or kind, number and birthplace.
 void sync_label(const struct sync_object *object, char *text, size_t size) {
   if (object->name[0])
     snprintf(text, size, "%s", object->name);
   else
-    snprintf(text, size, "%s-%u%s%s%s", sync_classes[object->kind]->name,
-             object->number & ((1u << SYNC_NTH_BITS) - 1), object->place[0] ? " (" : "",
-             object->place, object->place[0] ? ")" : "");
+    snprintf(text, size, "%s-%u%s%s%s", sync_classes[object->kind]->name, sync_nth(object),
+             object->place[0] ? " (" : "", object->place, object->place[0] ? ")" : "");
 }
