@@ -32,7 +32,7 @@ local native = require "heddle.native.task"
 
 ---The handle of a process has these, too.
 ---@class heddle.process.handle : heddle.handle
----@field pid integer? nil until it has one
+---@field pid integer? nil before the start
 ---Sends it a signal, SIGKILL unless another is named; false if it has ended.
 ---@field kill fun(self: heddle.process.handle, signal?: integer|string): boolean
 ---Sends it SIGTERM; false if it has ended.

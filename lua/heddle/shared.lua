@@ -53,7 +53,8 @@ local shared = {
 
 
 local function misuse(argument, expected, got)
-  error(("shared.update: %s: %s expected, got %s [bad-argument]"):format(argument, expected, got), 3)
+  local text = "shared.update: %s: %s expected, got %s [bad-argument]"
+  error(text:format(argument, expected, got), 3)
 end
 
 

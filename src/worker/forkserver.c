@@ -63,7 +63,7 @@ static void fork_one(struct loop *loop, uint32_t slot) {
     return;
   }
   p->pid = pid;
-  if (sync_is_object(p->worker)) ((struct worker *)arena_at(p->worker))->pid = pid;
+  if (sync_is_object(p->worker)) process_pid_known(arena_at(p->worker), pid);
   reaper_watch(slot, pid);
 }
 

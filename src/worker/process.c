@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "base/clock.h"
 #include "base/futex.h"
 #include "trace/trace.h"
 #include "value/value.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define SIGNAL_PARENT (SIGRTMIN + 5)
+#define SLOWEST_BIRTH 10.0 // s that a process which the fork server makes may take
 
 static pid_t parent_pid;
 
@@ -82,13 +84,30 @@ static void limit_memory(struct loop *loop, uint64_t memory) {
 
 static int exit_status(const struct worker *w) { return w->outcome == OUTCOME_DONE ? 0 : 1; }
 
+static _Atomic uint32_t *pid_word(struct worker *w) { return (_Atomic uint32_t *)&w->pid; }
+
+// The fork server's children have theirs a moment after the start. Returns 0 for one that was not
+// started, or could not be.
+int32_t process_pid(struct worker *w) {
+  int64_t limit = clock_deadline(SLOWEST_BIRTH);
+  while (w->pid == 0 && w->process && !w->ended && clock_now() < limit)
+    futex_wait(pid_word(w), 0, limit);
+  return w->pid;
+}
+
+// Its pid is known, or it has ended without one.
+void process_pid_known(struct worker *w, int32_t pid) {
+  if (pid) w->pid = pid;
+  futex_wake(pid_word(w), INT32_MAX);
+}
+
 // The whole life of a worker process from its loop on. Ends the process without the exit handlers
 // of its parent.
 _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   uint64_t at = program_process(slot)->worker;
   if (!sync_is_object(at)) _exit(1);
   struct worker *w = arena_at(at);
-  w->pid = getpid();
+  process_pid_known(w, getpid());
   if (w->hard) kill(getpid(), (int)w->hard);
   limit_memory(loop, w->memory);
   limit(RLIMIT_CPU, w->cpu);

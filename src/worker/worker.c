@@ -88,6 +88,7 @@ void worker_finish(struct worker *w, enum worker_outcome outcome) {
   w->ended = 1;
   w->seat = 0;
   sync_end(&w->head);
+  if (w->process && !w->pid) process_pid_known(w, 0);
 }
 
 // As a loop_op's attempt and leave: waits for the worker's end.

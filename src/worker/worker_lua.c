@@ -193,6 +193,13 @@ static int m_exitcode(lua_State *L) {
   return 1;
 }
 
+// Pushes a process's pid; nothing for one that has none.
+static int push_pid(lua_State *L, struct worker *w) {
+  int32_t pid = w->model == MODEL_PROCESS ? process_pid(w) : 0;
+  if (pid) lua_pushinteger(L, pid);
+  return pid ? 1 : 0;
+}
+
 static int m_index(lua_State *L) {
   struct worker *w = worker_at(L, 1);
   lua_pushvalue(L, 2);
@@ -202,8 +209,8 @@ static int m_index(lua_State *L) {
     lua_pushstring(L, w->head.name);
   else if (strcmp(key, "id") == 0)
     lua_pushinteger(L, w->id);
-  else if (strcmp(key, "pid") == 0 && w->model == MODEL_PROCESS && w->pid)
-    lua_pushinteger(L, w->pid);
+  else if (strcmp(key, "pid") == 0)
+    return push_pid(L, w);
   else
     return 0;
   return 1;
