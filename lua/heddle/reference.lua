@@ -68,7 +68,7 @@ return {
   ["process handle:kill"] = "process handle:kill([signal])\nSends it a signal, SIGKILL unless another is named; false if it has ended.\nParameters:\n  signal?: integer|string\nReturns:\n  boolean",
   ["process handle:terminate"] = "process handle:terminate()\nSends it SIGTERM; false if it has ended.\nReturns:\n  boolean",
   ["handle"] = "handle\nWhat is running, or was, or is to. Handles of all models answer the same methods.\n  .name: string  given, or \"Thread-1\" …; can be set\n  .id: integer  unique in the program",
-  ["process handle"] = "process handle\nThe handle of a process has these, too.\n  .pid: integer?  nil until it has one",
+  ["process handle"] = "process handle\nThe handle of a process has these, too.\n  .pid: integer?  nil before the start",
   ["start.Options"] = "start.Options\nWhat `start` and `new` take as their first argument.\n  .name?: string  what reports call it; an OS thread or process goes by it, too\n  .daemon?: boolean  is stopped when only daemons are left\n  .memory?: number  bytes; isolates and processes\n  .cpu?: number  seconds; processes\n  .method?: \"fork\"|\"spawn\"|\"forkserver\"  processes",
   ["sync.barrier"] = "sync.barrier(parties[, action[, timeout]])\nA barrier for so many parties. The last to come runs `action` before any goes on; `timeout` is\nfor waits that name none.\nParameters:\n  parties: integer\n  action?: function\n  timeout?: number\nReturns:\n  heddle.barrier",
   ["sync.bounded_semaphore"] = "sync.bounded_semaphore([n])\nA semaphore that never has more than its `n` (1) permits: one release too many is misuse.\nParameters:\n  n?: integer\nReturns:\n  heddle.semaphore",
