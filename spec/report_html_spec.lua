@@ -194,6 +194,8 @@ describe("the page in a browser", function()
       key("ArrowRight"); note("right");
       key("-"); note("out");
       key("+"); key("+"); key("0"); note("whole");
+      const away = new WheelEvent("wheel", { deltaY: 400, cancelable: true });
+      c.dispatchEvent(away);
       c.dispatchEvent(new WheelEvent("wheel", { deltaY: -400, clientX: box.left + xOf(500000),
         clientY: box.top + 20 }));
       note("wheel");
@@ -202,7 +204,8 @@ describe("the page in a browser", function()
       pointer("pointerup", 300);
       note("drag");
       key("ArrowDown"); key("]");
-      return { spans, lane: view.lane, slice: view.slice, tabindex: c.tabIndex };]]
+      return { spans, lane: view.lane, slice: view.slice, tabindex: c.tabIndex,
+        scrolls: !away.defaultPrevented };]]
 
   local together
 
@@ -270,6 +273,7 @@ describe("the page in a browser", function()
     assert(math.abs((s.drag[2] - s.drag[1]) - (s.wheel[2] - s.wheel[1])) <= 1)
     assert.equal(1, seen.lane)
     assert.equal(0, seen.tabindex)
+    assert.is_true(seen.scrolls) -- the page does, where there is nothing to zoom out of
   end)
 
   it("compares runs", function()
@@ -285,17 +289,49 @@ describe("the page in a browser", function()
       get("run").dispatchEvent(new Event("change"));
       [...get("clocks").children][1].click();
       return { table: get("comparison-table").innerText, before,
+        costs: get("costs-table").innerText,
         best: document.querySelector("tr.best").textContent, answer: get("answer").textContent,
         after: get("lanes").getAttribute("aria-label"),
         lines: get("curves").querySelectorAll("polyline").length,
         pressed: [...get("clocks").children].map((b) => b.getAttribute("aria-pressed")) };]])
     assert.same({}, wrong)
     assert(seen.table:find "threads × 2" and seen.table:find "isolates × 2", seen.table)
+    for _, head in ipairs { "CPU", "lock wait", "voluntary switches", "involuntary" } do
+      assert(seen.costs:find(head, 1, true), seen.costs)
+    end
     assert(seen.best:find "^isolates × 2")
-    assert.equal("isolates ran fastest: no GIL", seen.answer)
+    assert.equal("isolates ran fastest, because no GIL", seen.answer)
     assert(seen.before:find "threads" and seen.after:find "isolates")
     assert.same({ "false", "true", "false" }, seen.pressed)
   end)
+
+  -- Nothing but tables, which can be scrolled, is wider than the window; an axis's texts have room.
+  for _, width in ipairs { 1280, 500 } do
+    it(("fits a window of %d pixels"):format(width), function()
+      local runs = { sample_report("threads", 0.2), sample_report("isolates", 0.1) }
+      local compared = { version = 1, seed = 42, runs = runs, best = "isolates", reason = "no GIL" }
+      local html = report_html.render(compared, {
+        { timeline = sample_timeline(), model = "threads", workers = 2 },
+      })
+      local seen, wrong = browser.look(html, [[
+        const wide = document.documentElement.clientWidth, boxes = [];
+        for (const text of get("curves").querySelectorAll("text")) {
+          const { left, right, top, bottom } = text.getBoundingClientRect();
+          boxes.push({ left, right, top, bottom, text: text.textContent });
+        }
+        const clash = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom
+          && b.top < a.bottom;
+        const over = boxes.filter((a, i) => boxes.some((b, k) => k > i && clash(a, b)));
+        return { wide, over, cut: boxes.filter((b) => b.left < 0 || b.right > wide),
+          page: document.documentElement.scrollWidth, hint: get("details").textContent };]],
+        { ("--window-size=%d,900"):format(width) })
+      assert.same({}, wrong)
+      assert(seen.wide <= width and seen.wide > width - 30, seen.wide) -- beside a scroll bar
+      assert.equal(seen.wide, seen.page)
+      assert.same({ {}, {} }, { seen.over, seen.cut })
+      assert.matches("^Click a slice", seen.hint)
+    end)
+  end
 
   it("draws the timeline of a script", function()
     local path = os.tmpname() .. ".html"

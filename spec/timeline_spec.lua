@@ -39,7 +39,7 @@ end
 describe("the chart of lanes", function()
   it("has five states, each with its character", function()
     local lines = lines_of(trace_chart.text(sample(), { width = 69, color = false, utf8 = true }))
-    assert.equal("timeline: 100 ms, one character is 2 ms", lines[1])
+    assert.equal("timeline: 100 ms, one character is 2 ms, % is the share of running", lines[1])
     assert.equal("first      ██████████░░░░░░░░░░XXXXXXXXXX~~~~~~~~~~··········  20 %", lines[2])
     assert.equal("second one           ██████████████████████████████            60 %", lines[3])
     assert(lines[4]:find "^ +%+%-+%+", lines[4])

@@ -38,6 +38,7 @@ jobqueue.MEMORY = "memory"
 ---@field count integer
 ---@field what string  the mix's name
 ---@field takers integer  at most so many
+---@field name? string  of the service
 ---@field linked? boolean  takers put jobs, too: it is open for them until all are acknowledged
 ---@field stays? boolean  it is open until it is shut
 ---@field events? table  the queue on which the owner is told; a file's takers need it

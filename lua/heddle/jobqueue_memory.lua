@@ -51,7 +51,8 @@ function jobqueue_memory.open(_, info)
     hands = shared.array("int", n), claims = shared.array("int", n),
     past = shared.array("int", n), seen = shared.array("float", n),
   }
-  self.items.name, self.returned.name = "jobs", "jobs given back"
+  local name = info.name or "a queue"
+  self.items.name, self.returned.name = "jobs of " .. name, "jobs given back to " .. name
   if info.linked and not info.stays then self.open = shared.value("int", info.count) end
   return jobqueue_memory.attach(self)
 end

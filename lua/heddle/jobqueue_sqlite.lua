@@ -32,7 +32,7 @@ local end_meta = { __index = ends, __name = "heddle.jobqueue_sqlite.end" }
 function jobqueue_sqlite.open(path, info)
   local file = jobqueue_file.open(path, info)
   local front = jobqueue_memory.open(nil, {
-    count = info.count, takers = info.takers, linked = true, stays = info.stays,
+    count = info.count, takers = info.takers, linked = true, stays = info.stays, name = info.name,
   })
   local shared = {
     engine = "heddle.jobqueue_sqlite", front = front:share(), events = info.events,

@@ -1,6 +1,6 @@
 --- A report as one HTML page that needs nothing else: summary, comparison, timeline, latency
--- curves, workers. The page's parts are lua/heddle/page/report.{html,css,js}; this file makes the
--- figures it shows.
+-- curves, workers. The page's parts are lua/heddle/page/report.{html,css} and *.js; this file makes
+-- the figures it shows.
 -- Stands on: heddle.json, heddle.report_timeline, the page's parts.
 
 local json = require "heddle.json"
@@ -66,23 +66,14 @@ local function groups(runs)
 end
 
 
-local function sum(list, key)
-  local total, any = 0, false
-  for _, item in ipairs(list) do
-    if item[key] then total, any = total + item[key], true end
-  end
-  return any and total or nil
-end
-
-
 --- What the page says of one run.
 local function run_figures(run)
-  local totals, workers = run:totals(), run:workers()
+  local use = run:usage()
   return {
-    totals = totals, interrupted = run.interrupted or nil, round = run.round,
-    gil_wait = sum(workers, "gil_wait"), lock_wait = sum(workers, "lock_wait"),
-    voluntary = sum(workers, "voluntary"), involuntary = sum(workers, "involuntary"),
-    memory = run.peak_memory or sum(workers, "memory"), startup = run.startup,
+    totals = run:totals(), interrupted = run.interrupted or nil, round = run.round, cpu = use.cpu,
+    gil_wait = run.gil and use.gil_wait, gil_share = run.gil and use.gil_share,
+    lock_wait = use.lock_wait, lock_share = use.lock_share, voluntary = use.voluntary,
+    involuntary = use.involuntary, memory = run.peak_memory, startup = run.startup,
   }
 end
 
@@ -170,11 +161,21 @@ local function timeline_label(part, i)
 end
 
 
+--- The page's script, in the order in which its parts stand on each other.
+local SCRIPTS = { "base", "lanes", "look", "curves", "figures" }
+
+local function script()
+  local parts = {}
+  for i, name in ipairs(SCRIPTS) do parts[i] = require("heddle.page." .. name .. ".js") end
+  return table.concat(parts, "\n")
+end
+
+
 --- Fills the page in; what stands between < and > in the data must not end its element.
 local function fill(data)
   local parts = {
     TITLE = data.title, CSS = require "heddle.page.report.css",
-    SCRIPT = require "heddle.page.report.js", DATA = data.json:gsub("<", "\\u003c"),
+    SCRIPT = script(), DATA = data.json:gsub("<", "\\u003c"),
   }
   return (require "heddle.page.report.html":gsub("%$(%u+)", parts))
 end

@@ -102,6 +102,7 @@ local function open_queue(self, run, takers)
   run.queue = jobqueue.open(self.queue or jobqueue.MEMORY, {
     seed = plan.seed, count = plan.count, what = self.mix or "reference", takers = takers,
     linked = plan.before and true, stays = self.full_time and true, events = run.events,
+    name = self.name,
   })
   run.feed = service_feed.new(plan, run.ledger.rows, run.queue, self.workers)
   run.ledger.t0 = heddle.now()

@@ -179,9 +179,9 @@ end
 
 
 local function headline(self, cells, hidden)
-  local duration = trace_chart.duration
-  local parts = { ("timeline: %s, one character is %s"):format(duration(self.to - self.from),
-    duration((self.to - self.from) // cells)) }
+  local duration, span = trace_chart.duration, self.to - self.from
+  local parts = { ("timeline: %s, one character is %s, %% is the share of running"):format(
+    duration(span), duration(span // cells)) }
   if hidden > 0 then
     parts[#parts + 1] = hidden == 1 and "1 short task in its thread's lane"
       or ("%d short tasks in their threads' lanes"):format(hidden)

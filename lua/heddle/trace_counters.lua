@@ -6,6 +6,9 @@ local trace_counters = {}
 
 local RUNNING, RUNNABLE = 1, 2
 
+--- Names of the library's own queues: their jobs are counted as those that wait.
+local OWN = { "^jobs of ", "^jobs given back", "^answers of ", "^events of " }
+
 
 --- From changes to values: one point for each step in which something changed. `least`: the
 --- highest value of a step is kept, so that no peak is lost.
@@ -77,6 +80,14 @@ local function add(list, name, unit, changes, self, steps)
 end
 
 
+local function is_own(name)
+  for _, pattern in ipairs(OWN) do
+    if name:find(pattern) then return true end
+  end
+  return false
+end
+
+
 --- All counters of a timeline.
 ---@param self heddle.timeline.Timeline
 ---@param steps integer  into how many steps the axis is cut
@@ -85,7 +96,9 @@ function trace_counters.all(self, steps)
   local list, names = {}, {}
   add(list, "tasks that could run", "tasks", runnable(self), self, steps)
   add(list, "jobs waiting", "jobs", waiting_jobs(self), self, steps)
-  for name in pairs(self.depths) do names[#names + 1] = name end
+  for name in pairs(self.depths) do
+    if not is_own(name) then names[#names + 1] = name end
+  end
   table.sort(names)
   for _, name in ipairs(names) do
     add(list, name, "items", items_of(self.depths[name]), self, steps)
