@@ -131,7 +131,10 @@ end
 
 local function convert(args)
   args.models = args.models or MODELS
-  args.workers = args.workers or { (heddle.cores()) }
+  if not args.workers then
+    local cores, why = heddle.cores()
+    args.workers, args.chosen = { cores }, ("the cores, by %s"):format(why)
+  end
   args.rounds, args.warmup = args.rounds or ROUNDS, args.warmup or WARMUP
   if args.method and not table.concat(args.models, ","):find "processes" then
     usage.fail("--method: only processes are started by a method, and they are not compared")
@@ -146,8 +149,10 @@ end
 local function introduce(args, list)
   if args.quiet then return end
   local count = require("heddle.report_text").count
-  usage.write(io.stderr, ("heddle compare: %s, %s, %s, %s after %d of warm-up, seed %d%s"):format(
-    args.mix.name, count(args.mix.count, "job"), count(#list, "setup"),
+  local workers = args.chosen and ("%s each (%s), "):format(count(args.workers[1], "worker"),
+    args.chosen) or ""
+  usage.write(io.stderr, ("heddle compare: %s, %s, %s, %s%s after %d of warm-up, seed %d%s"):format(
+    args.mix.name, count(args.mix.count, "job"), count(#list, "setup"), workers,
     count(args.rounds, "round"), args.warmup, args.seed, args.drawn and " (drawn)" or ""))
 end
 

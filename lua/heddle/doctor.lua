@@ -59,8 +59,8 @@ end
 local function machine_lines(add)
   local cores, why = heddle.cores()
   add("cores", ("%s (by %s)"):format(cores, why))
-  local quota = slurp("/sys/fs/cgroup/cpu.max"):match "^(%S+ %d+)"
-  add("CPU quota of the cgroup", quota and not quota:find "^max" and quota or "none")
+  local quota = require("heddle.native.host").quota "/proc/self"
+  add("CPU quota of the cgroup", quota and ("%.4g cores"):format(quota) or "none")
   add("kernel", slurp("/proc/sys/kernel/osrelease"):match "%S+" or "unknown")
   memory_lines(add)
   add("open files", limit "Max open files")

@@ -48,13 +48,15 @@ end
 function pool.new(model, workers, options)
   local kind = pool_options.kind(model)
   if type(workers) == "table" and options == nil then workers, options = nil, workers end
-  workers = pool_options.workers(workers)
+  local why
+  workers, why = pool_options.workers(workers)
   options = options or {}
   pool_options.check(kind, options)
   made = made + 1
   local args = options.args or {}
   local p = setmetatable({
-    kind = kind, size = workers, name = options.name or "Pool-" .. made, id = jobs.id(),
+    kind = kind, size = workers, size_by = why,
+    name = options.name or "Pool-" .. made, id = jobs.id(),
     initializer = options.initializer, args = table.move(args, 1, args.n or #args, 1, {
       n = args.n or #args,
     }),
@@ -379,8 +381,9 @@ end
 function meta:__tostring()
   local state = self.broken and "broken" or self.terminated and "terminated"
     or self.closed and "closed" or "open"
-  return ("pool %s (%s, %d %s, %d jobs left)"):format(self.name, state, self.size,
-    pool_options.plurals[self.kind], self.left)
+  local why = self.size_by and " for the cores by " .. self.size_by or ""
+  return ("pool %s (%s, %d %s%s, %d jobs left)"):format(self.name, state, self.size,
+    pool_options.plurals[self.kind], why, self.left)
 end
 
 

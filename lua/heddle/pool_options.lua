@@ -89,8 +89,9 @@ end
 
 
 ---@return integer workers
+---@return string? why what limits the cores, where nobody said how many
 function options.workers(workers)
-  if workers == nil then return (require("heddle").cores()) end
+  if workers == nil then return require("heddle").cores() end
   if math.type(workers) == "integer" and workers >= 1 then return workers end
   misuse(3, "bad-argument", "pool.new: workers: a whole number >= 1 expected, got %s",
     options.show(workers))

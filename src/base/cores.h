@@ -3,6 +3,7 @@
 #define HEDDLE_BASE_CORES_H
 
 int cores_usable(void);
+double cores_cgroup_quota(const char *proc);
 double cores_quota(const char **why);
 
 static inline void cores_pause(void) {

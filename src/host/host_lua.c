@@ -1,4 +1,5 @@
 // heddle.native.host: what the command line and the library in Lua need of the host.
+#include "base/cores.h"
 #include "host/embedded.h"
 
 #include <lauxlib.h>
@@ -35,11 +36,18 @@ static int f_lua_release(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"columns", f_columns},
-                                     {"isatty", f_isatty},
-                                     {"lua_release", f_lua_release},
-                                     {"scripts", f_scripts},
-                                     {NULL, NULL}};
+// host.quota(folder) -> cores that the quotas over a process leave it, by its folder in /proc;
+// nil: none limits it
+static int f_quota(lua_State *L) {
+  double quota = cores_cgroup_quota(luaL_checkstring(L, 1));
+  if (quota <= 0) return 0;
+  lua_pushnumber(L, quota);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"columns", f_columns}, {"isatty", f_isatty}, {"lua_release", f_lua_release},
+    {"scripts", f_scripts}, {"quota", f_quota},   {NULL, NULL}};
 
 // Opens heddle.native.host.
 int luaopen_heddle_native_host(lua_State *L) {
