@@ -9,6 +9,7 @@ local task = require "heddle.task"
 helper.case_limit = 20
 
 local each = helper.each_model
+local main = require("heddle.process").current() -- made once, and kept
 
 local function script(text, model) return helper.script((text:gsub("MODEL", model))) end
 
@@ -185,6 +186,26 @@ describe("what keeps an OS thread", function()
 end)
 
 describe("loop.on_signal", function()
+  it("calls in the order of registration", function()
+    local order, all = {}, sync.latch(3)
+    local handlers = {}
+    for i = 1, 3 do
+      handlers[i] = loop.on_signal("SIGUSR1", function()
+        order[#order + 1] = i
+        all:count_down()
+      end)
+    end
+    handlers[2]:stop()
+    handlers[2] = loop.on_signal("SIGUSR1", function()
+      order[#order + 1] = 4
+      all:count_down()
+    end)
+    assert.is_true(main:kill "SIGUSR1")
+    assert.is_true(all:wait(10))
+    for _, handler in ipairs(handlers) do handler:stop() end
+    assert.same({ 1, 3, 4 }, order)
+  end)
+
   each("calls as often as the signal comes", function(_, model)
     local run = script([[
       print(require("heddle.MODEL").start(function()

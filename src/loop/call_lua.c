@@ -21,14 +21,14 @@ static const double SHORTEST = 1e-6, LONGEST = 3e9; // seconds between the calls
 // As userdata. Uservalue 1: the function, 2: the name or nil, 3: the task of the last call.
 struct call {
   struct timer timer;
-  struct call *next; // of the loop's
-  struct loop *loop; // NULL: it is not set (any more)
-  int64_t at;        // when the next call is due
-  int64_t interval;  // nanoseconds, 0: it calls once
-  uint32_t number;   // of its default name
-  uint32_t id, seen; // signals that were answered
-  uint16_t process;  // slot of the process it was made in
-  uint8_t signal;    // its number, 0: a timer
+  struct call *next, *previous; // of the loop's, in the order in which they were set
+  struct loop *loop;            // NULL: it is not set (any more)
+  int64_t at;                   // when the next call is due
+  int64_t interval;             // nanoseconds, 0: it calls once
+  uint32_t number;              // of its default name
+  uint32_t id, seen;            // signals that were answered
+  uint16_t process;             // slot of the process it was made in
+  uint8_t signal;               // its number, 0: a timer
   bool daemon;
 };
 
@@ -46,11 +46,19 @@ static void anchor(lua_State *L, struct call *call, bool set) {
   lua_pop(L, 1);
 }
 
+static void link_call(struct loop *loop, struct call *call) {
+  call->loop = loop;
+  call->previous = loop->last_call;
+  *(call->previous ? &call->previous->next : &loop->calls) = call;
+  loop->last_call = call;
+}
+
 static void unlink_call(struct call *call) {
-  struct call **link = &call->loop->calls;
-  while (*link != call)
-    link = &(*link)->next;
-  *link = call->next;
+  struct loop *loop = call->loop;
+  *(call->previous ? &call->previous->next : &loop->calls) = call->next;
+  *(call->next ? &call->next->previous : &loop->last_call) = call->previous;
+  call->next = call->previous = NULL;
+  call->loop = NULL;
 }
 
 static void stop_signal(struct loop *loop, const struct call *call) {
@@ -63,7 +71,6 @@ static bool stop(lua_State *L, struct call *call) {
   struct loop *loop = call->loop;
   if (!loop || call->process != program_slot) return false;
   unlink_call(call);
-  call->loop = NULL;
   timer_stop(&loop->timers, &call->timer);
   if (call->signal)
     stop_signal(loop, call);
@@ -78,12 +85,10 @@ void call_drop_all(struct loop *loop) {
   lua_State *L = loop->base;
   while (loop->calls) {
     struct call *call = loop->calls;
-    if (call->process == program_slot) {
+    if (call->process == program_slot)
       stop(L, call);
-    } else {
-      loop->calls = call->next;
-      call->loop = NULL;
-    }
+    else
+      unlink_call(call);
   }
   loop->catching = loop->holds = loop->listeners = 0;
 }
@@ -180,11 +185,8 @@ static struct call *new_call(lua_State *L, const char *function, const char *con
 }
 
 static int set(lua_State *L, struct call *call) {
-  struct loop *loop = loop_self;
   anchor(L, call, true);
-  call->loop = loop;
-  call->next = loop->calls;
-  loop->calls = call;
+  link_call(loop_self, call);
   return 1;
 }
 

@@ -115,26 +115,26 @@ struct loop {
   bool chain_ok;  // every coroutine around the running one can be suspended
   bool stopping;  // the main function has ended: daemons are being cancelled
   struct task *main_task;
-  struct fds *fds;            // what it waits for beside its bell, NULL until first needed
-  int64_t looked;             // when it last looked at them
-  struct loop_uv *uv;         // libuv's loop of this thread, NULL until first needed
-  uint32_t calling;           // tasks that call back for luv
-  struct call *calls;         // timers and signal handlers that are set
-  uint32_t catching;          // of these signal handlers
-  uint32_t holds;             // what keeps the thread beside its tasks: timers, listeners
-  uint32_t listeners;         // of these listeners
-  bool swept;                 // listeners nobody can reach have been looked for
-  bool released;              // nothing keeps it any more: it is being stopped
-  struct task *resting;       // the task that waits for the holds to end
-  _Atomic uint32_t jobs;      // given to helper threads, not yet back
-  struct offload *back;       // jobs that are, under the helpers' mutex
-  struct gil_figures figures; // this thread's share of the GIL
-  void *worker;               // the worker room's own record of this thread
-  int model;                  // index into the names of models
-  lua_State *running;         // what ran when the GIL was given up
-  int luck;                   // above 0: spinning before sleep has paid lately
-  unsigned sleeps;            // how often it slept without having spun
-  int bell_pipe[2];           // read and write end, -1 until it polls
+  struct fds *fds;                // what it waits for beside its bell, NULL until first needed
+  int64_t looked;                 // when it last looked at them
+  struct loop_uv *uv;             // libuv's loop of this thread, NULL until first needed
+  uint32_t calling;               // tasks that call back for luv
+  struct call *calls, *last_call; // timers and signal handlers that are set
+  uint32_t catching;              // of these signal handlers
+  uint32_t holds;                 // what keeps the thread beside its tasks: timers, listeners
+  uint32_t listeners;             // of these listeners
+  bool swept;                     // listeners nobody can reach have been looked for
+  bool released;                  // nothing keeps it any more: it is being stopped
+  struct task *resting;           // the task that waits for the holds to end
+  _Atomic uint32_t jobs;          // given to helper threads, not yet back
+  struct offload *back;           // jobs that are, under the helpers' mutex
+  struct gil_figures figures;     // this thread's share of the GIL
+  void *worker;                   // the worker room's own record of this thread
+  int model;                      // index into the names of models
+  lua_State *running;             // what ran when the GIL was given up
+  int luck;                       // above 0: spinning before sleep has paid lately
+  unsigned sleeps;                // how often it slept without having spun
+  int bell_pipe[2];               // read and write end, -1 until it polls
 };
 
 extern _Thread_local struct loop *loop_self;

@@ -92,7 +92,7 @@ static bool is_thread(const struct loop *loop) {
 
 // Sends a signal to a worker's process; one that is still being started begins with it.
 static bool kill_process(struct worker *w, int signal) {
-  if (w->ended || w->process == 0) return false;
+  if (w->ended || (w->process == 0 && !w->standing)) return false;
   if (w->pid == 0) w->hard = (uint32_t)signal;
   return w->pid == 0 || kill(w->pid, signal) == 0;
 }
