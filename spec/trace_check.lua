@@ -42,15 +42,15 @@ function check.M(state, e)
   if e.name == "thread_name" then state.threads[lane(e)] = e.args.name end
 end
 
--- Slices of a lane lie beside each other or one in the other. In nanoseconds, since sums of
--- fractions are not exact.
+-- Slices of a lane lie beside each other or one in the other, exactly: readers such as speedscope
+-- add ts and dur as we do here.
 function check.X(state, e)
-  need(type(e.dur) == "number" and e.dur >= 0, e, "dur")
-  local from, till = math.floor(e.ts * 1000 + 0.5), math.floor((e.ts + e.dur) * 1000 + 0.5)
+  need(type(e.dur) == "number" and e.dur > 0, e, "dur")
+  local from, till = e.ts, e.ts + e.dur
   local stack = state.stacks[lane(e)] or {}
   state.stacks[lane(e)] = stack
   while #stack > 0 and stack[#stack] <= from do stack[#stack] = nil end
-  need(#stack == 0 or till <= stack[#stack], e, "overlaps the slice around it by %d ns",
+  need(#stack == 0 or till <= stack[#stack], e, "overlaps the slice around it by %g us",
     #stack > 0 and till - stack[#stack] or 0)
   stack[#stack + 1] = till
   state.slices = state.slices + 1

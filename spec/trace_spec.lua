@@ -44,6 +44,8 @@ local function saved(name)
   return text
 end
 
+require("heddle.thread").current() -- the main thread's handle is made when it is first asked for
+
 describe("heddle.trace", function()
   after_each(function() trace.off() end)
 
@@ -339,6 +341,34 @@ describe("a trace file", function()
       assert(phases[ph], "no " .. ph .. " with " .. model)
     end
   end)
+
+  -- Each job that a service has begun has its arrows: submitted by the main task, begun by a
+  -- worker, its result taken in by the main task again.
+  for _, model in ipairs { "sequential", table.unpack(helper.models) } do
+    it(("has a service's jobs from submit to result [%s]"):format(model), function()
+      trace.on()
+      local r = require("heddle.service").new {
+        model = model, workers = model == "sequential" and 1 or 2, seed = 3, quiet = true,
+        mix = require("heddle.mix").new { jobs = 12, kinds = {
+          a = { cpu = 0.0002, io = 0.0005 }, b = { after = "a", cpu = 0.0001 },
+          c = { run = function() error "no" end }, d = { after = "c", io = 0 },
+        } },
+      }:run()
+      trace.off()
+      local found, began = trace_check.check(saved ".json"), 0
+      for _, job in ipairs(r.jobs) do began = began + (job.started and 1 or 0) end
+      assert(began > 0 and began < 12)
+      local steps, names = { s = {}, t = {}, f = {} }, {}
+      for _, e in ipairs(found.events) do
+        if steps[e.ph] then table.insert(steps[e.ph], e) end
+      end
+      for ph, list in pairs(steps) do
+        assert.equal(began, #list, ph)
+        names[ph] = found.threads[list[1].pid .. "/" .. list[1].tid]
+      end
+      assert.same({ "main", "main" }, { names.s, names.f })
+    end)
+  end
 
   it("is gzipped by its name", function()
     trace.on()

@@ -2,7 +2,8 @@
 -- Only the core of the format: X slices that nest on each OS thread's lane; async b/n/e for jobs,
 -- and for the waits of tasks that share an OS thread; s/t/f arrows from a job's submission to its
 -- start and its result; C counters; M names and order; i for kills. Times in microseconds since
--- the recording began.
+-- the recording began, in steps of 1/64: readers add ts and dur as binary fractions, and a sum that
+-- is not exact makes neighbours overlap.
 -- Stands on: heddle.json, heddle.timeline, heddle.trace_counters.
 
 local json = require "heddle.json"
@@ -16,8 +17,18 @@ local CATEGORIES = { "run", "gil", "lock", "io", "idle" }
 local STEPS = 5000 -- moments at which a counter may change
 
 
-local function micro(nanoseconds)
-  return ("%d.%03d"):format(nanoseconds // 1000, nanoseconds % 1000)
+local PARTS = 64         -- of a microsecond
+local DIGITS = 1000000 // PARTS
+
+--- Nanoseconds in parts of a microsecond.
+local function steps(nanoseconds)
+  return nanoseconds * PARTS // 1000
+end
+
+
+--- Parts of a microsecond as microseconds.
+local function micro(n)
+  return ("%d.%06d"):format(n // PARTS, n % PARTS * DIGITS)
 end
 
 
@@ -39,7 +50,7 @@ end
 
 local function event(out, ph, thread, at, rank, rest)
   add(out, at, rank, ('{"ph":"%s","pid":%d,"tid":%d,"ts":%s,%s}'):format(
-    ph, thread.pid, thread.tid, micro(at - out.from), rest))
+    ph, thread.pid, thread.tid, micro(steps(at - out.from)), rest))
 end
 
 
@@ -87,8 +98,10 @@ end
 
 
 local function slice(out, thread, from, till, rest)
+  local length = steps(till - out.from) - steps(from - out.from)
+  if length == 0 then return end
   -- of two that begin together the longer is the outer one
-  event(out, "X", thread, from, from - till, ('"dur":%s,%s'):format(micro(till - from), rest))
+  event(out, "X", thread, from, from - till, ('"dur":%s,%s'):format(micro(length), rest))
 end
 
 
