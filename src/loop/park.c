@@ -196,7 +196,7 @@ bool park_may_overtake(const struct park_list *list) {
   const struct park_record *first = park_record(list->first);
   uint32_t me = program_seat_index + 1;
   if (first->seat == me || park_record(list->last)->seat == me) return false;
-  return clock_now() - first->since < PATIENCE;
+  return clock_recent() - first->since < PATIENCE;
 }
 
 // Until when others may overtake the list's first waiter, who stands there.

@@ -60,9 +60,10 @@ static void leave_chunk(struct sync_chunks *q) {
   uint64_t offset = q->first;
   struct chunk *c = chunk_at(offset);
   if (c->next == 0) {
-    c->write = 0; // with read > write an empty chunk is still seen as empty
+    // with read > write an empty chunk is still seen as empty
+    atomic_store_explicit(&c->write, 0, memory_order_release);
     guard_step();
-    c->read = 0;
+    atomic_store_explicit(&c->read, 0, memory_order_release);
     return;
   }
   q->first = c->next;

@@ -83,7 +83,8 @@ static bool change(struct sync_lock *lock, uint64_t *word, uint64_t next, memory
 }
 
 static bool may_overtake(struct sync_lock *lock) {
-  return in_line == 0 && clock_now() < atomic_load_explicit(&lock->patience, memory_order_relaxed);
+  return in_line == 0 &&
+         clock_recent() < atomic_load_explicit(&lock->patience, memory_order_relaxed);
 }
 
 // Without the guard, by one who stands in no line.

@@ -37,33 +37,17 @@ static _Thread_local struct {
 
 // time -----------------------------------------------------------------------------------------
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-static inline uint64_t counter(void) { return __rdtsc(); }
-
-// The cycle counter is a clock where the kernel itself uses it as one.
-static bool counter_is_clock(void) {
-  char name[8] = "";
-  FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
-  if (!file) return false;
-  bool tsc = fgets(name, sizeof name, file) && strcmp(name, "tsc\n") == 0;
-  fclose(file);
-  return tsc;
+static uint64_t stamp(void) {
+  return arena->trace.by_counter ? clock_counter() : (uint64_t)clock_now();
 }
-#else
-static inline uint64_t counter(void) { return 0; }
-static bool counter_is_clock(void) { return false; }
-#endif
-
-static uint64_t stamp(void) { return arena->trace.by_counter ? counter() : (uint64_t)clock_now(); }
 
 // Counter and clock at the same moment: the pair of three that lie closest together.
 static void read_both(uint64_t *count, int64_t *clock) {
   uint64_t least = UINT64_MAX;
   for (int i = 0; i < 3; i++) {
-    uint64_t before = counter();
+    uint64_t before = clock_counter();
     int64_t now = clock_now();
-    uint64_t after = counter();
+    uint64_t after = clock_counter();
     if (after - before >= least) continue;
     least = after - before;
     *count = before + (after - before) / 2;
@@ -229,7 +213,7 @@ static uint32_t power_of_two(uint32_t least) {
 void trace_start(uint32_t records) {
   if (arena->trace.on) return;
   arena->trace.records = power_of_two(records);
-  if (arena->trace.recordings == 0) arena->trace.by_counter = counter_is_clock();
+  if (arena->trace.recordings == 0) arena->trace.by_counter = clock_counts();
   if (arena->trace.recordings == 0) read_both(&arena->trace.count, &arena->trace.clock);
   atomic_store(&arena->trace.on, ++arena->trace.recordings);
 }
