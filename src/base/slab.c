@@ -8,11 +8,11 @@
 
 enum {
   PAGE = 16 << 10,
-  REGION = 256 << 10,
+  REGION = 2 << 20, // as large as the kernel's bigger pages
   PAGES = REGION / PAGE,
-  MANY = 8,   // regions of one owner: the kernel maps further ones as wholes, not page by page
-  SPARE = 64, // regions an owner keeps though it uses none of them
-  KEPT = 8    // regions that wait for another owner
+  FEW = 4,   // regions of one owner that grow page by page; further ones come as wholes
+  SPARE = 4, // regions an owner keeps though it uses none of them
+  KEPT = 4   // regions that wait for another owner
 };
 
 struct block {
@@ -29,7 +29,8 @@ struct slab_page {
 
 struct slab_region {
   struct slab_region *next, *prev;
-  uint32_t used; // pages
+  uint32_t used, begun; // pages: now, ever
+  bool big;             // mapped as a whole
   struct slab_page pages[PAGES];
 };
 
@@ -68,7 +69,7 @@ static struct slab_region *take_kept(void) {
 }
 
 static void give_region_back(struct slab_region *region) {
-  for (int i = 0; i < KEPT; i++) {
+  for (int i = 0; i < KEPT && !region->big; i++) {
     struct slab_region *none = NULL;
     if (atomic_compare_exchange_strong(&kept[i], &none, region)) return;
   }
@@ -90,6 +91,17 @@ static void unlink_page(struct slab_page **list, struct slab_page *page) {
   if (page->next) page->next->prev = page->prev;
 }
 
+// What is large gets big pages, of which a processor has to look up fewer.
+static struct slab_region *new_region(const struct slab *slab) {
+  struct slab_region *region = map_region();
+  if (!region) return NULL;
+  bool big = slab->busy_count >= FEW;
+  madvise(region, REGION, big ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  if (big) madvise(region, REGION, MADV_POPULATE_WRITE);
+  region->big = big;
+  return region;
+}
+
 static struct slab_region *find_region(struct slab *slab) {
   struct slab_region *region = slab->idle;
   if (region) {
@@ -98,30 +110,25 @@ static struct slab_region *find_region(struct slab *slab) {
     return region;
   }
   region = take_kept();
-  if (region) return region;
-  region = map_region();
-  if (region && slab->busy_count >= MANY) madvise(region, REGION, MADV_POPULATE_WRITE);
-  return region;
+  return region ? region : new_region(slab);
 }
 
 static bool add_region(struct slab *slab) {
   struct slab_region *region = find_region(slab);
   if (!region) return false;
-  region->used = 0;
+  region->used = region->begun = 0;
   region->prev = NULL;
   region->next = slab->busy;
   if (region->next) region->next->prev = region;
   slab->busy = region;
   slab->busy_count++;
-  for (int i = PAGES - 1; i >= 0; i--)
-    push(&slab->empty, &region->pages[i]);
   return true;
 }
 
 // A region with no page in use; about so many are kept as are in use: a heap grows again after each
 // collection.
 static void set_aside(struct slab *slab, struct slab_region *region) {
-  for (int i = 0; i < PAGES; i++)
+  for (uint32_t i = 0; i < region->begun; i++)
     unlink_page(&slab->empty, &region->pages[i]);
   if (region->prev)
     region->prev->next = region->next;
@@ -142,11 +149,22 @@ static void set_aside(struct slab *slab, struct slab_region *region) {
 
 // pages ----------------------------------------------------------------------------------------
 
-static struct slab_page *new_page(struct slab *slab, size_t class) {
-  if (!slab->empty && !add_region(slab)) return NULL;
+// A page of no size: one that was given back, or the next of the newest region.
+static struct slab_page *empty_page(struct slab *slab) {
   struct slab_page *page = slab->empty;
+  if (page) {
+    unlink_page(&slab->empty, page);
+    return page;
+  }
+  if (!slab->busy || slab->busy->begun == PAGES)
+    if (!add_region(slab)) return NULL;
+  return &slab->busy->pages[slab->busy->begun++];
+}
+
+static struct slab_page *new_page(struct slab *slab, size_t class) {
+  struct slab_page *page = empty_page(slab);
+  if (!page) return NULL;
   struct slab_region *region = region_of(page);
-  unlink_page(&slab->empty, page);
   region->used++;
   size_t number = (size_t)(page - region->pages);
   page->free = NULL;
