@@ -55,9 +55,9 @@ struct loop_op {
   void (*describe)(void *object, char *text, size_t size);                     // what is waited for
 };
 
-// A task, as userdata in its interpreter. Uservalue 1: first its function (with arguments: a list
-// of both), while it runs its coroutine, then the results (one value, or a list) or the error; 2: a
-// table of name, traceback, locals.
+// A task, as userdata in its interpreter. Uservalue 1: first its function (with several arguments:
+// a list of all), while it runs its coroutine, then the results (one value, or a list) or the
+// error; 2: a table of name, traceback, locals; 3: until it runs its only argument.
 struct task {
   lua_State *co;     // from its first slice on: until then it needs none
   struct loop *loop; // NULL once it has ended

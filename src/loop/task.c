@@ -15,6 +15,7 @@
   "heddle.task.failed" // the same with a finalizer, which would be costly on every task
 
 enum { FIRST_TICKETS = 64 };
+static const char meta_key; // its address: TASK_META's table in the registry, found without hashing
 
 // handles --------------------------------------------------------------------------------------
 
@@ -42,12 +43,13 @@ static bool take_ticket(struct loop *loop, struct task *task) {
 
 // A new task of the loop, not begun: pushes its handle.
 struct task *task_new(lua_State *L, struct loop *loop) {
-  struct task *task = lua_newuserdatauv(L, sizeof *task, 2);
+  struct task *task = lua_newuserdatauv(L, sizeof *task, 3);
   memset(task, 0, sizeof *task);
   task->loop = loop;
   task->self.task = atomic_fetch_add_explicit(&arena->next_id, 1, memory_order_relaxed);
   task->process = (uint16_t)program_slot;
-  luaL_setmetatable(L, TASK_META);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+  lua_setmetatable(L, -2);
   return task;
 }
 
@@ -236,7 +238,9 @@ void task_admit(lua_State *L, struct task *task, int handle, int arguments) {
   struct loop *loop = task->loop;
   handle = lua_absindex(L, handle);
   task->results = arguments;
-  if (arguments > 0) {
+  if (arguments == 1) {
+    lua_setiuservalue(L, handle, 3);
+  } else if (arguments > 1) {
     lua_createtable(L, arguments + 1, 0);
     lua_insert(L, -arguments - 2);
     for (int i = arguments + 1; i >= 1; i--)
@@ -298,7 +302,11 @@ static int prepare(struct loop *loop, struct task *task) {
   if (!lua_checkstack(co, arguments + 4)) luaL_error(L, "too many arguments");
   lua_pushcfunction(co, body);
   lua_pushlightuserdata(co, task);
-  if (arguments > 0) {
+  if (arguments == 1) {
+    lua_getiuservalue(L, handle, 3);
+    lua_pushnil(L);
+    lua_setiuservalue(L, handle, 3);
+  } else if (arguments > 1) {
     luaL_checkstack(L, arguments + 1, "too many arguments");
     for (int i = 1; i <= arguments + 1; i++)
       lua_rawgeti(L, handle + 1, i);
@@ -310,6 +318,10 @@ static int prepare(struct loop *loop, struct task *task) {
 }
 
 static void never_ran(struct loop *loop, struct task *task) {
+  task_push(loop->base, loop, task);
+  lua_pushnil(loop->base);
+  lua_setiuservalue(loop->base, -2, 3);
+  lua_pop(loop->base, 1);
   task_push_cancelled(loop->base, "cancel", NULL);
   end_task(loop, task, TASK_CANCELLED, loop->base, 1);
 }
@@ -391,6 +403,8 @@ void task_drop_all(struct loop *loop) {
 // Makes the metatables that tasks need in an interpreter.
 void task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_META);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
   luaL_newmetatable(L, FAILED_META);
   if (loop_self) {
     loop_self->interp->task_meta = lua_topointer(L, -2);
