@@ -89,7 +89,7 @@ describe("the REPL at a terminal", function()
       "await = _\\n>", "type q:maxs\\t",
       "await q:maxsize", "type ()\\n", "await 5\\n>", "type require 'heddle.iso\\t",
       "await heddle.isolate", "type \\x03", "await ^C\\n>", "type string.re\\t\\t",
-      "await rep  reverse", "type \\x03", "await string.re^C\\n>",
+      "await rep      reverse", "type \\x03", "await string.re^C\\n>",
       "type \\x04", "end" }
     assert.equal(0, r.code)
   end)
@@ -229,6 +229,32 @@ describe("repl_entry", function()
     assert.equal("unfinished", why)
   end)
 
+  it("keeps constants, and what stands before a return", function()
+    entry.compile "local fixed_one <const>, fixed_two <const> = 5, {}"()
+    assert.equal(5, entry.compile "fixed_one"())
+    assert.equal("table", entry.compile "type(fixed_two)"())
+    entry.compile "do local fixed_three <const> = 5 end"()
+    assert.is_nil(entry.compile "fixed_three"())
+    assert.equal(3, entry.compile "local left_one, left_two = 1, 2 return left_one + left_two"())
+    assert.equal(2, entry.compile "left_two"())
+    assert.equal(4, entry.compile "local function left_f() return 4 end return left_f()"())
+    assert.equal(4, entry.compile "left_f()"())
+    assert.equal(5, entry.compile "local left_three = 5 -- return 1"() or entry.value "left_three")
+  end)
+
+  it("takes = as return, as Lua 5.1 did", function()
+    assert.equal(10, entry.compile "= 5 + 5"())
+    assert.equal(10, entry.compile "=5 + 5"())
+    assert.is_nil(entry.compile "== 5")
+  end)
+
+  it("wants no more lines for a string that its line ends", function()
+    local _, why = entry.compile '"open'
+    assert.truthy(why:find "unfinished string")
+    _, why = entry.compile '"open \\'
+    assert.equal("unfinished", why)
+  end)
+
   it("keeps more locals than a function may have", function()
     for i = 1, 210 do entry.compile(("local many_%d = %d"):format(i, i))() end
     assert.equal(210, entry.compile "many_210"())
@@ -244,9 +270,53 @@ describe("repl_complete", function()
     assert.equal("w", prefix)
   end)
 
+  it("puts spaces in at the beginning of a line, and lists names in columns", function()
+    assert.equal("  ", (complete.answer("", {}, {})))
+    assert.equal("  ", (complete.answer("   ", {}, {})))
+    local names = {}
+    for i = 1, 60 do names[("name_%02d"):format(i)] = i end
+    local insert, list = complete.answer("x.name_", { x = names }, {})
+    assert.equal("", insert)
+    assert.truthy(list:find "^name_01 +name_%d%d[^\n]*\nname_02 +")
+  end)
+
   it("raises nothing where a field does", function()
     local object = setmetatable({}, { __index = function() error "no" end })
     assert.same({}, (complete.find("object.a.b", { object = object }, {})))
+  end)
+end)
+
+describe("help", function()
+  local help = require("heddle.help").text
+  local queue = require "heddle.queue"
+
+  it("has signature, text and example of functions and methods", function()
+    local text = help(queue.new)
+    assert.truthy(text:find("queue.new([maxsize", 1, true))
+    assert.truthy(text:find "first in, first out")
+    assert.truthy(text:find "\nExample:\n    ")
+    assert.equal(text, help "queue.new")
+    assert.equal(text, help "heddle.queue.new")
+    assert.truthy(help(queue.new().put):find("^queue:put%(item"))
+  end)
+
+  it("knows modules, objects, handles and Lua's own functions", function()
+    assert.truthy(help "queue":find "Takes the next item")
+    assert.equal(help "queue", help(queue.new()))
+    assert.equal(help "queue", help(queue))
+    local h = require("heddle.task").start(function() end)
+    h:join()
+    assert.truthy(help(h):find "handle:join")
+    assert.truthy(help(string.format):find "string.format is Lua's own")
+    assert.truthy(help(string):find "^string is Lua's own")
+  end)
+
+  it("says what it does not know, and what was meant", function()
+    assert.truthy(help "lokc:acquire":find "did you mean 'lock:acquire'")
+    assert.truthy(help(nil):find "^nil has no help")
+    assert.truthy(help(function() end):find "src%(f%) shows it")
+    assert.truthy(help():find "queue")
+    assert.falsy(help():find "locks")
   end)
 end)
 
@@ -264,6 +334,46 @@ describe("pretty", function()
     assert.equal('{ [-1] = 0, [1.5] = 1, a = 3, ["end"] = 2, [true] = 4 }',
       pretty.text { [-1] = 0, [1.5] = 1, ["end"] = 2, a = 3, [true] = 4 })
     assert.equal("{\n  1,\n  b = {\n    2\n  }\n}", pretty.text({ 1, b = { 2 } }, { width = 3 }))
+  end)
+
+  it("fills lines with the items of a list", function()
+    local list = {}
+    for i = 1, 30 do list[i] = i end
+    list.x = {}
+    assert.truthy(pretty.text(list, { width = 22 }):find "^{\n  1, 2, 3, 4, 5, 6, 7,\n  8, 9")
+    assert.truthy(pretty.text(list, { width = 22 }):find "30,\n  x = {}\n}$")
+  end)
+
+  it("shows strings so that terminals are safe and Lua reads them again", function()
+    local text = "a\n\t\r\"\\ \27[31m \0" .. "1 \200\xed\xa0\x80 \xc2\x9b é 日本 \x7f"
+    local shown = pretty.text(text)
+    assert.equal(text, load("return " .. shown)())
+    assert.falsy(shown:find "[%c\200]")
+    assert.truthy(utf8.len(shown))
+    assert.truthy(shown:find("é 日本", 1, true))
+    assert.equal('"éé"… (10 bytes)', pretty.text(("é"):rep(5), { bytes = 5 }))
+  end)
+
+  it("shows a bounded part of what is huge", function()
+    local function nest(depth)
+      local t = {}
+      for i = 1, 40 do t["k" .. i] = depth == 0 and 1 or nest(depth - 1) end
+      return t
+    end
+    local _, lines = pretty.text(nest(2)):gsub("\n", "")
+    assert.truthy(lines < 700, lines)
+  end)
+
+  it("shows what has no text of its own all the same", function()
+    local function raising() error("no text", 0) end
+    assert.equal("<table whose __tostring raises: no text>",
+      pretty.text(setmetatable({}, { __tostring = raising })))
+    assert.truthy(pretty.text { [setmetatable({}, { __tostring = raising })] = 1 })
+    local object = setmetatable({ a = 1 }, { __name = "My.Class" })
+    assert.equal("My.Class { a = 1 }", pretty.text(object))
+    assert.truthy(pretty.text(setmetatable({}, {
+      __tostring = function() require("heddle").sleep(1) end,
+    })):find "can't block here")
   end)
 
   it("asks no metatable for fields", function()

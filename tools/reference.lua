@@ -535,6 +535,7 @@ local function module_source(pages)
     lines[#lines + 1] = ("  [%q] = %q,"):format(name, text):gsub("\\\n", "\\n")
   end
   for _, page in ipairs(pages) do
+    if not GIVEN[page.module] then add("@" .. page.module, table.concat(page.head, "\n")) end
     for _, entry in ipairs(page.entries) do add(entry.title, entry_text(entry)) end
     for _, class in ipairs(page.classes) do
       if class.name ~= "heddle" and #class.text + #class.fields > 0 then

@@ -1,7 +1,8 @@
 --- What could stand before the cursor: names of globals, locals kept, fields, methods, modules.
--- Stands on: heddle.repl_entry.
+-- Stands on: heddle.repl_entry, heddle.native.keys.
 
 local entry = require "heddle.repl_entry"
+local keys = require "heddle.native.keys"
 
 local complete = {}
 
@@ -117,14 +118,31 @@ local function common_start(list)
 end
 
 
----@return string insert  what to put in at the cursor
+--- Names in columns, as many as the terminal has room for.
+local function in_columns(list)
+  local width = keys.size(0) or 80
+  local widest = 0
+  for _, name in ipairs(list) do widest = math.max(widest, #name) end
+  local columns = math.max(1, (width - 1) // (widest + 2))
+  local lines, rows = {}, (#list + columns - 1) // columns
+  for row = 1, rows do
+    local cells = {}
+    for i = row, #list, rows do cells[#cells + 1] = list[i] .. (" "):rep(widest - #list[i]) end
+    lines[row] = table.concat(cells, "  "):gsub(" +$", "")
+  end
+  return table.concat(lines, "\n")
+end
+
+
+---@return string insert  what to put in at the cursor; at the beginning of a line: spaces
 ---@return string list  what to show when there are several and none goes further
 function complete.answer(text, globals, modules)
+  if not text:find "[^ ]" then return "  ", "" end
   local list, prefix = complete.find(text, globals, modules)
   if #list == 0 then return "", "" end
   local insert = common_start(list):sub(#prefix + 1)
   if #list == 1 or insert ~= "" then return insert, "" end
-  return "", table.concat(list, "  ")
+  return "", in_columns(list)
 end
 
 

@@ -13,7 +13,7 @@ local kept = {}    -- by name: a function and which of its upvalues the variable
 local sources = {} -- by chunk name: the lines of an entry
 local count = 0
 
-local load, debug = load, debug
+local concat, debug, load, next = table.concat, debug, load, next
 
 
 ---@return string[] names  of the locals kept
@@ -45,9 +45,18 @@ local function keep_name(name, fn, index)
 end
 
 
+--- Constants have no variable to share: their values are kept.
+local function keep_constants(values)
+  for name, value in next, values do
+    keep_name(name, function() return value end, 1)
+  end
+end
+
+
 --- Called at the end of an entry with a function that uses its locals: those that are variables of
 --- the entry are its upvalues.
-local function keep(fn)
+local function keep(fn, constants)
+  keep_constants(constants)
   for index = 1, math.huge do
     local name = debug.getupvalue(fn, index)
     if not name then return end
@@ -78,7 +87,7 @@ end
 
 
 local function header()
-  local declared = #names > 0 and "local " .. table.concat(names, ", ") .. "; " or ""
+  local declared = #names > 0 and "local " .. concat(names, ", ") .. "; " or ""
   return "local __keep = ...; " .. declared .. "return function(...) "
 end
 
@@ -97,11 +106,45 @@ local function wrapped(body, name)
 end
 
 
+--- Names of the constants that the end of a source sees.
+local function constants(source)
+  local found = {}
+  for name in source:gmatch "([%a_][%w_]*)%s*<%s*const%s*>" do
+    local _, why = load(source .. "\n;" .. name .. " = nil", "=", "t")
+    if why and why:find("attempt to assign to const variable '" .. name .. "'", 1, true) then
+      found[#found + 1] = ("%s = %s"):format(name, name)
+    end
+  end
+  return found
+end
+
+
+--- What follows a source: its locals are kept. Nil where it has none.
+local function tail_of(source)
+  local locals, values = candidates(source), constants(source)
+  if #locals + #values == 0 then return nil end
+  return (";__keep(function() return %s end, { %s }) "):format(concat(locals, ", "),
+    concat(values, ", "))
+end
+
+
+--- One that ends in `return`: what is kept is kept before it.
+local function returning(source, name)
+  local places = {}
+  for at in source:gmatch "()%f[%w_]return%f[^%w_]" do places[#places + 1] = at end
+  for i = #places, 1, -1 do
+    local before, after = source:sub(1, places[i] - 1), source:sub(places[i])
+    local tail = load(before, "=", "t") and load(after, "=", "t") and tail_of(before)
+    local fn = tail and wrapped(before .. tail .. after, name)
+    if fn then return fn end
+  end
+end
+
+
 local function statement(source, name)
-  local locals = candidates(source)
-  if #locals == 0 then return wrapped(source, name) end
-  local tail = "\n;__keep(function() return " .. table.concat(locals, ", ") .. " end)"
-  return wrapped(source .. tail, name) or wrapped(source, name) -- one that ends in `return`
+  local tail = tail_of(source)
+  return tail and (wrapped(source .. "\n" .. tail, name) or returning(source, name))
+    or wrapped(source, name)
 end
 
 
@@ -109,6 +152,13 @@ local function remember(name, source)
   local lines = {}
   for line in (source .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
   sources[name] = lines
+end
+
+
+--- Whether more lines may mend a source that does not compile.
+local function is_unfinished(source)
+  local _, why = load(source .. "\n", "=", "t") -- a string ends with its line
+  return why ~= nil and why:find "<eof>'?$" ~= nil
 end
 
 
@@ -120,11 +170,12 @@ end
 function entry.compile(source, label)
   local name = label or "[" .. (count + 1) .. "]"
   local fn
+  source = source:gsub("^%s*=([^=])", "return %1", 1) -- as in Lua 5.1
   if load("return " .. source, "=" .. name, "t") then
     fn = wrapped("return " .. source, "=" .. name)
   else
     local fine, why = load(source, "=" .. name, "t")
-    if not fine then return nil, why:find "<eof>'?$" and "unfinished" or why end
+    if not fine then return nil, is_unfinished(source) and "unfinished" or why end
     fn = statement(source, "=" .. name)
   end
   if not label then count = count + 1 end

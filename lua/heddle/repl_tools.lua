@@ -17,9 +17,9 @@ local words = {}
 
 
 ---What a name means: its signature, text and example.
----@param what any  a function, module, object or name
-function words.help(what)
-  print(require("heddle.help").text(what))
+---@param ... any  a function, module, object or name
+function words.help(...)
+  print(require("heddle.help").text(...))
 end
 
 
