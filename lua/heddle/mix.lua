@@ -71,7 +71,7 @@ end
 ---@return heddle.mix.Distribution  raises [bad-argument]
 function mix.lognormal(median, sigma)
   mix_check.number("mix.lognormal: median", median, 0)
-  mix_check.number("mix.lognormal: sigma", sigma, 0)
+  mix_check.number("mix.lognormal: sigma", sigma, 0, false, mix_check.MOST_SIGMA)
   return distribution("lognormal", { median = median, sigma = sigma })
 end
 
@@ -139,6 +139,8 @@ end
 ---@return heddle.mix.Arrivals  raises [bad-argument]
 function mix.poisson(rate)
   mix_check.number("mix.poisson: rate", rate, 0, true)
+  mix_check.number("mix.poisson: seconds between two jobs", 1 / rate, 0, false,
+    mix_check.MOST_SECONDS)
   return setmetatable({ kind = "poisson", rate = rate }, Arrivals)
 end
 
@@ -147,7 +149,7 @@ end
 ---@param seconds number
 ---@return heddle.mix.Arrivals  raises [bad-argument]
 function mix.every(seconds)
-  mix_check.number("mix.every: seconds", seconds, 0)
+  mix_check.number("mix.every: seconds", seconds, 0, false, mix_check.MOST_SECONDS)
   return setmetatable({ kind = "every", seconds = seconds }, Arrivals)
 end
 
@@ -158,6 +160,7 @@ end
 function mix.trace(source)
   local list = checked("mix.trace", source)
   table.sort(list)
+  mix_check.number("mix.trace: the last", list[#list], 0, false, mix_check.MOST_SECONDS)
   return setmetatable({ kind = "trace", list = list }, Arrivals)
 end
 

@@ -12,8 +12,11 @@ local MOST_JOBS = 10000000
 --- The costs in the order in which they are paid where several stand side by side.
 mix_check.COSTS = { "cpu", "io", "sha3", "disk", "memory", "http" }
 
-local is_cost = {}
-for _, name in ipairs(mix_check.COSTS) do is_cost[name] = true end
+--- The most that one may be, so that a slip of the pen does not fill a disk or run for a century.
+local MOST = { cpu = 1e9, io = 1e9, sha3 = 1e15, disk = 1e12, memory = 1e12, http = 1e9 }
+
+local MOST_WEIGHT, MOST_RETRIES = 1e9, 1000000
+mix_check.MOST_SECONDS, mix_check.MOST_SIGMA = 1e9, 10
 
 
 local function broken(text, ...)
@@ -24,6 +27,7 @@ end
 --- A value as an error message shows it.
 local function shown(value)
   local kind = type(value)
+  if value ~= value then return "nan" end
   if kind == "string" then return ("%q"):format(value) end
   local plain = kind == "number" or kind == "boolean" or kind == "nil"
   return plain and tostring(value) or "a " .. kind
@@ -52,10 +56,26 @@ local function unknown(path, key, known)
 end
 
 
-local function amount(path, value)
-  if is_distribution(value) then return end
-  if not is_finite(value) or value < 0 then
-    broken("%s: a number >= 0 or a distribution expected, got %s", path, shown(value))
+local function at_most(path, value, most)
+  if value > most then broken("%s: at most %.14g expected, got %s", path, most, shown(value)) end
+end
+
+
+--- What a distribution's numbers lie at, or below, mostly.
+local function size_of(distribution)
+  local size = distribution.high or distribution.mean or distribution.median or 0
+  for _, x in ipairs(distribution.list or {}) do size = math.max(size, x) end
+  return size
+end
+
+
+local function amount_of(cost)
+  return function(path, value)
+    if is_distribution(value) then return at_most(path, size_of(value), MOST[cost]) end
+    if not is_finite(value) or value < 0 then
+      broken("%s: a number >= 0 or a distribution expected, got %s", path, shown(value))
+    end
+    at_most(path, value, MOST[cost])
   end
 end
 
@@ -71,6 +91,7 @@ local function weight(path, value)
   if not is_finite(value) or value < 0 then
     broken("%s: a number >= 0 expected, got %s", path, shown(value))
   end
+  at_most(path, value, MOST_WEIGHT)
 end
 
 
@@ -94,10 +115,14 @@ local STEP_KEYS = {
   lock = of_type("string", "the name of a lock"), release = of_type("boolean", "true or false"),
   run = of_type("function", "a function of a generator and the job"),
 }
-for name in pairs(is_cost) do STEP_KEYS[name] = amount end
+for _, name in ipairs(mix_check.COSTS) do STEP_KEYS[name] = amount_of(name) end
 
 local KIND_KEYS = {
-  weight = weight, timeout = positive, retries = whole,
+  weight = weight, timeout = positive,
+  retries = function(path, value)
+    whole(path, value)
+    at_most(path, value, MOST_RETRIES)
+  end,
   after = of_type("string", "the name of a kind"),
 }
 for name, check in pairs(STEP_KEYS) do KIND_KEYS[name] = check end
@@ -117,18 +142,31 @@ local function check_step(path, step)
 end
 
 
+--- A job that holds a lock for all its steps can't take it again in one of them.
+local function check_locks(path, kind)
+  for i, step in ipairs(kind) do
+    if kind.lock and step.lock == kind.lock then
+      broken("%s[%d].lock: another lock than the kind's expected, got %s", path, i,
+        shown(step.lock))
+    end
+  end
+end
+
+
 local function check_kind(path, kind)
   if type(kind) ~= "table" then
     broken("%s: a table of costs and steps expected, got %s", path, shown(kind))
   end
+  for i = 1, #kind do check_step(("%s[%d]"):format(path, i), kind[i]) end
   for key, value in pairs(kind) do
-    if math.type(key) == "integer" and key >= 1 and key <= #kind then
-      check_step(("%s[%d]"):format(path, key), value)
-    else
+    if math.type(key) == "integer" and key > #kind then
+      broken("%s[%d]: a step, a table of costs, expected, got nil", path, #kind + 1)
+    elseif math.type(key) ~= "integer" or key < 1 then
       local check = KIND_KEYS[key] or unknown(path, key, KIND_KEYS)
       check(path .. "." .. key, value)
     end
   end
+  check_locks(path, kind)
 end
 
 
@@ -204,9 +242,7 @@ function mix_check.mix(spec)
   end
   if spec.jobs ~= nil then
     whole("jobs", spec.jobs)
-    if spec.jobs > MOST_JOBS then
-      broken("jobs: at most %d expected, got %s", MOST_JOBS, shown(spec.jobs))
-    end
+    at_most("jobs", spec.jobs, MOST_JOBS)
   end
   if type(spec.kinds) ~= "table" then
     broken("kinds: a table of kinds expected, got %s", shown(spec.kinds))
@@ -264,16 +300,20 @@ function mix_check.beside(path)
 end
 
 
---- A finite number of at least `least` (above it when `above` is set).
+--- A finite number of at least `least` (above it when `above` is set) and at most `most`.
 ---@param name string  "mix.uniform: low"
 ---@param value any
 ---@param least number
 ---@param above? boolean
+---@param most? number
 ---@return number
-function mix_check.number(name, value, least, above)
+function mix_check.number(name, value, least, above, most)
   if not is_finite(value) or value < least or (above and value == least) then
     mix_check.raise(("%s: a number %s %g expected, got %s"):format(name, above and ">" or ">=",
       least, shown(value)))
+  end
+  if most and value > most then
+    mix_check.raise(("%s: at most %g expected, got %s"):format(name, most, shown(value)))
   end
   return value
 end

@@ -43,12 +43,23 @@ local function hint(why)
 end
 
 
+--- The first line of an error.
+local function text_of(err)
+  local meta = getmetatable(err)
+  if type(err) == "string" or type(meta) == "table" and meta.__tostring then
+    return tostring(err):match "^[^\n]*"
+  end
+  return ("(error object is a %s value)"):format(type(err))
+end
+
+
 --- Runs a mix's file.
 local function run(chunk, why, shown)
   if not chunk then fail("%s", why) end
   local ok, value = pcall(chunk)
   if not ok then
-    local text = tostring(value):match "^[^\n]*"
+    if type(value) == "table" and value.code == "cancelled" then error(value, 0) end
+    local text = text_of(value)
     local placed = text:sub(1, #shown) == shown
     fail("%s%s%s", placed and "" or shown .. ": ", text, hint(text))
   end
