@@ -82,6 +82,18 @@ describe("the command", function()
     assert.not_equal(a.out, heddle({ "--seed=6", "-e", code }).out)
   end)
 
+  it("keeps the jobs of a script's service in a file", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local code = [[local r = require("heddle.service").new { model = "task", workers = 1, seed = 2,
+        quiet = true, jobs = { { size = 0.001 }, { size = 0.002 } } }:run()
+      print(r:totals().done, r.earlier)]]
+    assert.equal("2\t0\n", heddle({ "--queue=" .. path, "-e", code }).out)
+    assert.equal("0\t2\n", heddle({ "--queue", path, "-e", code }).out)
+    assert.equal("2\tnil\n", heddle({ "-e", code }).out)
+    for _, ending in ipairs { "", "-wal", "-shm" } do os.remove(path .. ending) end
+  end)
+
   it("ends with status 1 and a traceback after an uncaught error", function()
     local r = with_file("local function f() error('boom') end\nf()", { "s.lua" })
     assert.equal(1, r.code)
@@ -126,6 +138,9 @@ describe("the command", function()
     refuses({ "-e" }, "%-e: a value expected")
     refuses({ "-l" }, "%-l: a value expected")
     refuses({ "--seed=x", "-e", "print(1)" }, "%-%-seed: a whole number .* got 'x'")
+    refuses({ "--json=x.json", "-e", "print(1)" }, "%-%-json: only `heddle demo` and `heddle comp")
+    refuses({ "--csv", "x.csv", "list" }, "%-%-csv: only `heddle demo` and")
+    refuses({ "--queue" }, "%-%-queue: a value expected")
   end)
 end)
 
@@ -285,6 +300,8 @@ describe("heddle demo", function()
     refuses({ "demo", "--mix=cpu_bond" }, "unknown mix 'cpu_bond': did you mean 'cpu_bound'%?")
     refuses({ "demo", "--json=-", "--csv=-" }, "%-%-csv=%-: stdout is taken by %-%-json=%- already")
     refuses({ "demo", "--json=" }, "%-%-json: a file expected")
+    refuses({ "demo", "--queue=x.db" }, "%-%-queue: the model expected whose workers do its jobs")
+    refuses({ "--queue=x.db", "demo" }, "%-%-queue: the model expected whose workers do its jobs")
   end)
 
   it("takes -- as the end of options", function()

@@ -127,6 +127,7 @@ describe("heddle compare", function()
     refuses({ "etl", "--models=task", "--method=fork" }, "%-%-method: only processes")
     refuses({ "bursty", "--jobs=500" }, "%-%-jobs: arrivals: a trace of at least 500 times")
     refuses({ "etl", "--quiet=1" }, "%-%-quiet: it takes no value")
+    refuses({ "etl", "--queue=x.db" }, "%-%-queue: each run has to do all of the jobs, so none is ")
     local r = helper.heddle { "compare", "etl", "--csv=/nonexistent/x.csv" }
     assert.equal(1, r.code)
     assert.matches("^heddle: %-%-csv: can't write [^\n]*No such file[^\n]*\n$", r.err)

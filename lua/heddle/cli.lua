@@ -28,6 +28,8 @@ Options:
    -i             the REPL after the script
    -l MODULE      require MODULE first and name it so globally
    --seed=N       make every worker's random numbers follow from N
+   --queue=FILE   keep the jobs of the script's service in an SQLite file: the
+                  next run does what a killed one has left
    --trace=FILE   record what runs and waits when, and write it as Chrome trace
                   events (FILE.json or FILE.json.gz; Perfetto and speedscope)
    --report=FILE  the same as one HTML page
@@ -42,8 +44,12 @@ Examples:
 
 local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
 local OPTION_NAMES = {
-  "help", "live", "no-color", "quiet", "report", "seed", "timeline", "trace", "version",
+  "csv", "help", "json", "live", "markdown", "no-color", "queue", "quiet", "report", "seed",
+  "timeline", "trace", "version",
 }
+
+--- Options that mean something to the verbs that run jobs only.
+local OF_JOBS = { csv = true, json = true, markdown = true }
 
 
 -- Scripts ----------------------------------------------------------------------------------------
@@ -113,8 +119,10 @@ local function run_chunk(chunk, why, ...)
 end
 
 
---- Does what the -l and -e options say; the first failure ends the program.
+--- Does what the options before a script say, -l and -e in turn; the first failure ends the
+--- program.
 local function prepare(plan)
+  if plan.queue then require("heddle.service_options").queue = plan.queue end
   if plan.seed then require("heddle").seed(plan.seed) end
   for _, word in ipairs(plan.requires) do
     local global, module = word:match("^([^=]+)=(.+)$")
@@ -257,6 +265,10 @@ local function read_long(plan, argv, i)
     value, i = value_of(argv, i, value, "--" .. name)
     plan.pictures[name] = value
     table.insert(plan.general, ("--%s=%s"):format(name, value))
+  elseif name == "queue" or OF_JOBS[name] then
+    plan[name], i = value_of(argv, i, value, "--" .. name)
+    plan.of_jobs = OF_JOBS[name] and name or plan.of_jobs
+    table.insert(plan.general, ("--%s=%s"):format(name, plan[name]))
   elseif name == "quiet" or name == "no-color" or name == "timeline" or name == "live" then
     if name == "live" then plan.pictures.live = true end
     if name == "timeline" then plan.pictures.timeline = true end
@@ -357,9 +369,21 @@ local function take_pictures(words, pictures)
 end
 
 
+--- Refuses options that a script has no use for.
+local function check_script_options(plan)
+  local name = plan.of_jobs
+  if not name then return end
+  usage.fail("--%s: only `heddle demo` and `heddle compare` write one by themselves; a script says "
+    .. "report:write(path)", name)
+end
+
+
 --- The options before a verb, for those that run jobs: they are theirs, too.
 local function general_words(plan, verb)
-  if verb ~= "demo" and verb ~= "compare" then return {} end
+  if verb ~= "demo" and verb ~= "compare" then
+    check_script_options(plan)
+    return {}
+  end
   local words, pictures = plan.general, plan.pictures
   if pictures.trace then words[#words + 1] = "--trace=" .. pictures.trace end
   if pictures.report then words[#words + 1] = "--report=" .. pictures.report end
@@ -375,7 +399,7 @@ local function run_verb(argv, plan, verb)
   local words = general_words(plan, verb)
   for i = plan.first + 1, #argv do words[#words + 1] = argv[i] end
   if verb ~= "run" then return verbs[verb](words) end
-  if plan.seed then require("heddle").seed(plan.seed) end
+  prepare(plan)
   words = take_pictures(words, plan.pictures)
   record(plan.pictures)
   return verbs.run(words)
@@ -398,6 +422,7 @@ local function run_stdin(argv, plan)
   end
   if from_terminal() then return require("heddle.repl").run() end
   record(plan.pictures)
+  prepare(plan)
   return run_chunk(loadfile())
 end
 
@@ -406,8 +431,11 @@ local function dispatch(argv)
   local plan = read(argv)
   local word = argv[plan.first]
   if plan.show then return show(plan.show) end
+  if word and verbs[word] and not plan.file and #plan.codes == 0 then
+    return run_verb(argv, plan, word)
+  end
+  check_script_options(plan)
   if not word then return run_stdin(argv, plan) end
-  if verbs[word] and not plan.file and #plan.codes == 0 then return run_verb(argv, plan, word) end
   if not plan.file then check_word(word) end
   record(plan.pictures)
   local status = run_file(argv, plan.first, plan)

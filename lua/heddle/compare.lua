@@ -44,6 +44,10 @@ Examples:
     { "method", "M", "how processes are started: fork, spawn or forkserver",
       options.one_of("method", METHODS) },
   },
+  refused = {
+    queue = "each run has to do all of the jobs, so none is kept; `heddle demo MODEL --mix=MIX "
+      .. "--queue=FILE` keeps them",
+  },
   flags = {},
 }
 table.move(outputs.VALUES, 1, #outputs.VALUES, #compare.command.values + 1, compare.command.values)

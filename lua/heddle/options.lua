@@ -14,6 +14,7 @@ local options = {}
 ---@field values table[]  options with a value: `{name, what the value is called, help, read}`; read
 ---  turns the text into what it means
 ---@field flags table[]  options without: `{name, help}`
+---@field refused? table<string, string>  options of other commands, and why it has not got them
 
 
 local function option_names(command)
@@ -46,6 +47,8 @@ local function read_option(command, args, words, i)
     args[name:gsub("-", "_")] = true
   elseif find(command.flags, name) then
     usage.fail("--%s: it takes no value, got '%s'", name, text)
+  elseif command.refused and command.refused[name] then
+    usage.fail("--%s: %s", name, command.refused[name])
   else
     usage.unknown("unknown option", words[i]:match "^[^=]*", option_names(command), "--")
   end
