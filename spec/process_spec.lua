@@ -451,6 +451,62 @@ describe("what a forked process inherits", function()
   end)
 end)
 
+describe("when join returns", function()
+  each("all that it held is given up", function(start)
+    local net, pipe = require "heddle.net", require "heddle.pipe"
+    for _ = 1, 3 do
+      local lock, rlock, rwlock = sync.lock(), sync.rlock(), sync.rwlock()
+      local permits, here, there = sync.semaphore(1), pipe.new()
+      local h = start(function(l, r, rw, p, e)
+        l:acquire()
+        r:acquire()
+        local listener = require("heddle.net").listen("127.0.0.1:0", { daemon = true })
+        _G.held = { rw:write(), p:hold(), e, listener }
+        return listener.port
+      end, lock, rlock, rwlock, permits, there)
+      h:join()
+      assert.same({ true, "abandoned" }, { lock:acquire(0) })
+      assert.same({ true, "abandoned" }, { rlock:acquire(0) })
+      assert.same("abandoned", (select(2, rwlock:write(0))))
+      assert.is_true(permits:acquire(0))
+      assert.same({ nil, "closed" }, { here:recv(0) })
+      net.listen("127.0.0.1:" .. h:result()):close()
+      assert.equal(0, h:exitcode())
+    end
+  end)
+
+  each("what it printed is there", function(_, method)
+    local run = helper.script(([[
+      local process = require "heddle.process"
+      for i = 1, 3 do
+        process.start({ method = %q }, function(n)
+          io.stdout:setvbuf "full"
+          print("child " .. n)
+        end, i):join()
+        print("joined " .. i)
+      end
+    ]]):format(method))
+    assert.equal("child 1\njoined 1\nchild 2\njoined 2\nchild 3\njoined 3\n", run.out)
+  end)
+
+  it("the processes of many in a row are not far behind", function()
+    local function children()
+      local n = 0
+      for id in require("lfs").dir "/proc/self/task" do
+        if id:find "%d" then
+          local list = helper.slurp("/proc/self/task/" .. id .. "/children")
+          n = n + select(2, list:gsub("%d+", ""))
+        end
+      end
+      return n
+    end
+    local before = children()
+    for _ = 1, 100 do process.start({ method = "fork" }, function() end):join() end
+    assert.is_true(children() - before <= 16, "more than 16 processes are left")
+    helper.wait_for(function() return children() <= before end, 5, "processes are left")
+  end)
+end)
+
 describe("a dead one", function()
   each("what it held is abandoned", function(start)
     local lock = sync.lock()

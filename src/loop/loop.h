@@ -29,6 +29,7 @@ struct interp {
   void (*adopt)(struct loop *loop); // then: what each take of the GIL does
   void (*left)(struct loop *loop);  // and each release
   uint32_t timer_names;             // the last number of Timer-n
+  struct sync_handle *handles;      // of shared objects, in the heap
 };
 
 enum { LOOP_SPARES = 64, LOOP_FRESH = 32 };

@@ -337,6 +337,22 @@ bool sync_bury_process(uint32_t process) {
   return inside;
 }
 
+static bool can_be_held(const struct sync_object *object) {
+  uint32_t kind = object->kind;
+  return kind > SYNC_NONE && kind < SYNC_KINDS && sync_classes[kind]->bury;
+}
+
+// Before the calling process ends: gives up what it holds, as its burial would. Its references stay
+// until that. What can't be held is only read: it costs no pages.
+void sync_leave_process(void) {
+  for (uint32_t i = 0; i < arena->cell_top; i++) {
+    struct sync_object *object = cell_at(i);
+    if (!can_be_held(object) || !hold(object)) continue;
+    if (can_be_held(object)) sync_classes[object->kind]->bury(object, program_slot);
+    sync_release(object);
+  }
+}
+
 // names ----------------------------------------------------------------------------------------
 
 // The how many-th of its kind it is.

@@ -93,6 +93,7 @@ void sync_leave(struct sync_object *object, const struct sync_wait *wait, struct
 
 bool sync_bury_process(uint32_t process);
 uint32_t sync_nth(const struct sync_object *object);
+void sync_leave_process(void);
 void sync_label(const struct sync_object *object, char *text, size_t size);
 uint32_t sync_count(void);
 

@@ -38,17 +38,31 @@ static void push_cache(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &cache);
 }
 
+static void enlist(struct sync_handle *handle) {
+  struct sync_handle **first = &loop_self->interp->handles;
+  handle->link = first;
+  handle->next = *first;
+  if (*first) (*first)->link = &handle->next;
+  *first = handle;
+}
+
+static void delist(struct sync_handle *handle) {
+  *handle->link = handle->next;
+  if (handle->next) handle->next->link = handle->link;
+}
+
 // Pushes the userdata of an object, taking over one reference of this process.
 static void push_handle(lua_State *L, struct sync_object *object) {
   struct sync_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
   handle->magic = MAGIC + object->kind;
   handle->object = object;
   handle->own = 0;
-  handle->process = program_slot;
   handle->lookups = 0;
+  handle->link = NULL;
   const char *meta = metas[object->kind];
   if (luaL_getmetatable(L, meta) == LUA_TNIL) luaL_error(L, "%s is not open", meta);
   lua_setmetatable(L, -2);
+  enlist(handle);
   push_cache(L);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, object);
@@ -246,28 +260,18 @@ void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods) {
   lua_pop(L, 1);
 }
 
-// Before a fork: the child will have every object that this interpreter has.
-void object_retain_all_for(lua_State *L, uint32_t process) {
-  push_cache(L);
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    struct sync_handle *handle = lua_touserdata(L, -1);
-    if (handle && handle->object) sync_retain_for(handle->object, process);
-  }
-  lua_pop(L, 1);
-}
-
-// In the forked child: the handles that it has are its own. Those that waited for their finalizer
-// at the fork are in no table any more; they stay the parent's.
-void object_adopt_all(lua_State *L) {
-  push_cache(L);
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-    ((struct sync_handle *)lua_touserdata(L, -1))->process = program_slot;
-  lua_pop(L, 1);
+// Before a fork: the child will have every object that this interpreter has, also those whose
+// handles wait for their finalizers.
+void object_retain_all_for(const struct interp *interp, uint32_t process) {
+  for (const struct sync_handle *handle = interp->handles; handle; handle = handle->next)
+    sync_retain_for(handle->object, process);
 }
 
 // Gives a handle's reference up.
 void object_let_go(struct sync_handle *handle) {
-  if (handle->object && handle->process == program_slot) sync_release(handle->object);
+  if (!handle->object) return;
+  if (handle->link) delist(handle);
+  sync_release(handle->object);
   handle->object = NULL;
 }
 

@@ -4,6 +4,7 @@
 #ifndef HEDDLE_SYNC_OBJECT_LUA_H
 #define HEDDLE_SYNC_OBJECT_LUA_H
 
+#include "loop/loop.h"
 #include "sync/object.h"
 
 #include <lauxlib.h>
@@ -13,9 +14,9 @@
 struct sync_handle {
   uint64_t magic; // tells it from other userdata
   struct sync_object *object;
-  uint64_t own;     // the kind's own
-  uint32_t process; // whose reference it holds: what a fork left behind holds none
-  uint32_t lookups; // how often a method was looked up with the kind's metatable
+  uint64_t own;                     // the kind's own
+  uint32_t lookups;                 // how often a method was looked up with the kind's metatable
+  struct sync_handle *next, **link; // in its interpreter's list
 };
 
 // What a kind whose objects are at one place at a time does when a message with one is written,
@@ -33,8 +34,7 @@ void object_push_new(lua_State *L, struct sync_object *object);
 struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind);
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function);
 void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
-void object_retain_all_for(lua_State *L, uint32_t process);
-void object_adopt_all(lua_State *L);
+void object_retain_all_for(const struct interp *interp, uint32_t process);
 void object_let_go(struct sync_handle *handle);
 const char *object_kind_name(const struct sync_object *object);
 void object_describe(void *object, char *text, size_t size);

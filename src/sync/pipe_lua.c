@@ -135,7 +135,7 @@ static int m_close(lua_State *L) {
 
 static int m_gc(lua_State *L) {
   struct sync_handle *handle = lua_touserdata(L, 1);
-  if (handle->object && handle->process == program_slot) close_end(handle);
+  if (handle->object) close_end(handle);
   object_let_go(handle);
   return 0;
 }

@@ -4,6 +4,7 @@
 #include "base/program.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAMED = 256, CHUNK = 16 };
@@ -20,6 +21,12 @@ struct ring {
   _Atomic uint64_t words[][4];
 };
 
+// What was named lately in a ring, and by which record.
+struct named {
+  uint64_t key;
+  uint64_t at;
+};
+
 _Thread_local uint32_t trace_task;
 
 static _Thread_local struct {
@@ -29,10 +36,7 @@ static _Thread_local struct {
   uint64_t signed_at; // the record that says whose the ring is
   char name[32];
   uint32_t order;
-  struct {
-    uint64_t key;
-    uint64_t at;
-  } named[NAMED]; // what was named lately in this ring, and by which record
+  struct named *named; // NAMED of them, NULL before the first event
 } mine;
 
 // time -----------------------------------------------------------------------------------------
@@ -128,12 +132,13 @@ static void sign(struct ring *ring, unsigned again) {
 // The first event of this thread in a recording: gives it a ring.
 static void begin(uint32_t recording) {
   mine.recording = recording;
-  memset(mine.named, 0, sizeof mine.named);
+  if (mine.named) memset(mine.named, 0, NAMED * sizeof *mine.named);
   if (mine.ring && mine.ring->size != arena->trace.records) { // of an earlier recording
     atomic_store(&mine.ring->seat, 0);
     mine.ring = NULL;
   }
-  if (!mine.ring && !mine.ended) mine.ring = find_ring();
+  if (!mine.named) mine.named = calloc(NAMED, sizeof *mine.named);
+  if (!mine.ring && !mine.ended && mine.named) mine.ring = find_ring();
   struct ring *ring = mine.ring;
   if (!ring) return;
   if (ring->recording != recording) {
@@ -224,7 +229,9 @@ void trace_stop(void) { atomic_store(&arena->trace.on, 0); }
 // The calling thread has sat down, and is called so. `order`: how many workers were started before
 // it.
 void trace_thread_begin(const char *name, uint32_t order) {
-  snprintf(mine.name, sizeof mine.name, "%s", name);
+  size_t length = strnlen(name, sizeof mine.name - 1);
+  memcpy(mine.name, name, length);
+  mine.name[length] = 0;
   mine.order = order;
   mine.recording = 0; // it may have sat elsewhere before
   mine.ended = false;
@@ -235,6 +242,8 @@ void trace_thread_end(void) {
   if (mine.ring) atomic_store(&mine.ring->seat, 0);
   mine.ring = NULL;
   mine.ended = true;
+  free(mine.named);
+  mine.named = NULL;
 }
 
 // In a forked child: the ring is the parent's.

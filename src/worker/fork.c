@@ -17,7 +17,6 @@ static _Noreturn void become_child(struct loop *loop, uint32_t slot, uint32_t se
   reaper_forget();
   rest_forget();
   process_adopt_slot(slot, seat, (uint32_t)parent);
-  object_adopt_all(loop->interp->main);
   worker_own_loop(loop, seat);
   gate_renew();
   pthread_sigmask(SIG_SETMASK, old, NULL);
@@ -44,11 +43,10 @@ static void flush_files(void) {
 }
 
 // Forks for a worker. Returns the child's pid, -1 with errno set; never in the child.
-int process_fork(lua_State *L, struct worker *w, uint32_t slot, uint32_t seat) {
+int process_fork(uint32_t slot, uint32_t seat) {
   sigset_t all, old;
   pid_t parent = getpid();
-  (void)w;
-  object_retain_all_for(L, slot);
+  object_retain_all_for(loop_self->interp, slot);
   flush_files();
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &old);

@@ -212,7 +212,7 @@ static void report_unread(lua_State *L, struct worker *w) {
 int worker_m_gc(lua_State *L) {
   struct sync_handle *handle = lua_touserdata(L, 1);
   if (!handle->object) return 0;
-  if (handle->process == program_slot) report_unread(L, (struct worker *)handle->object);
+  report_unread(L, (struct worker *)handle->object);
   object_let_go(handle);
   return 0;
 }

@@ -18,6 +18,8 @@
 #define SIGNAL_PARENT (SIGRTMIN + 5)
 #define SLOWEST_BIRTH 10.0 // s that a process which the fork server makes may take
 
+static const int64_t PATIENCE = 1000000000;
+
 static pid_t parent_pid;
 
 // The kernel sends this when the *thread* that started us ends, too: only a dead process ends its
@@ -101,6 +103,25 @@ void process_pid_known(struct worker *w, int32_t pid) {
   futex_wake(pid_word(w), INT32_MAX);
 }
 
+static bool is_alone(void) {
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    if (program_seat(i)->used == program_slot + 1 && i != program_seat_index) return false;
+  return true;
+}
+
+// The worker ends before its process: the kernel takes as long to take one apart as to make it, and
+// who waits need not wait for that. Nothing of it must run or be held any more: it gives up what
+// the reaper would take from it, and its descriptors.
+static void end_before_process(struct worker *w) {
+  program_forget_bells();
+  close_range(STDERR_FILENO + 1, ~0u, 0);
+  sync_leave_process();
+  w->exit_code = exit_status(w);
+  guard_step();
+  program_seat(program_seat_index)->flags |= SEAT_LEAVING;
+  worker_finish(w, OUTCOME_DIED); // unless it has left its outcome
+}
+
 // The whole life of a worker process from its loop on. Ends the process without the exit handlers
 // of its parent.
 _Noreturn void process_child(struct loop *loop, uint32_t slot) {
@@ -114,13 +135,14 @@ _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   loop->model = MODEL_PROCESS;
   worker_run(loop, w);
   fflush(NULL);
+  if (is_alone()) end_before_process(w);
   _exit(exit_status(w));
 }
 
-static int start_by_method(lua_State *L, struct worker *w, uint32_t slot, uint32_t seat) {
+static int start_by_method(const struct worker *w, uint32_t slot, uint32_t seat) {
   switch (w->method) {
   case METHOD_FORK:
-    return process_fork(L, w, slot, seat);
+    return process_fork(slot, seat);
   case METHOD_SPAWN:
     return process_spawn(slot, seat);
   default:
@@ -128,9 +150,31 @@ static int start_by_method(lua_State *L, struct worker *w, uint32_t slot, uint32
   }
 }
 
+enum { MOST_LEAVING = 8 };
+
+// Whether many processes whose workers have ended are not gone yet.
+static bool many_are_leaving(void) {
+  int n = 0;
+  for (uint32_t i = 1; i < arena->process_top; i++) {
+    const struct program_process *p = program_process(i);
+    uint64_t at = p->worker;
+    if (p->state == PROCESS_FREE || !sync_is_object(at)) continue;
+    n += ((const struct worker *)arena_at(at))->ended;
+  }
+  return n > MOST_LEAVING;
+}
+
+// Who starts and joins in a row must not be faster for long than the kernel and the reaper.
+static void let_them_leave(void) {
+  int64_t limit = clock_now() + PATIENCE;
+  while (many_are_leaving() && clock_now() < limit)
+    usleep(100);
+}
+
 // Starts the process of a worker by the worker's method. Returns false, with errno set, when it
 // could not.
-bool worker_start_process(lua_State *L, struct worker *w) {
+bool worker_start_process(struct worker *w) {
+  let_them_leave();
   uint32_t slot = program_process_alloc(program_slot);
   if (slot == UINT32_MAX) return errno = EAGAIN, false;
   uint32_t seat = program_seat_alloc(slot, 0);
@@ -147,7 +191,7 @@ bool worker_start_process(lua_State *L, struct worker *w) {
   w->process = slot + 1;
   sync_retain_for(&w->head, slot);
   atomic_fetch_add(&arena->processes, 1);
-  int pid = start_by_method(L, w, slot, seat);
+  int pid = start_by_method(w, slot, seat);
   if (pid >= 0) {
     if (pid > 0) w->pid = pid;
     return true;

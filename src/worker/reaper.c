@@ -45,11 +45,11 @@ static struct worker *worker_of(uint32_t slot) {
 
 // A process that called os.exit(0) had a good end, without results. What one that was cut off in
 // the middle of leaving its results has left is not looked at. Returns whether it was cut off: it
-// had not left an outcome.
+// had not left an outcome. Mostly the worker has ended before its process.
 static bool end_worker(struct worker *w, int status) {
   uint32_t none = OUTCOME_NONE;
   bool cut_off = w->outcome == OUTCOME_NONE || status < 0;
-  if (w->ended) return true;
+  if (w->ended) return status < 0;
   w->exit_code = status;
   guard_step();
   worker_drop_start(w); // it died before it had read that

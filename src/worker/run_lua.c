@@ -321,5 +321,6 @@ void worker_own_loop(struct loop *loop, uint32_t seat) {
   loop->spare_count = loop->pool_size = 0;
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, "heddle.workers");
+  let_collector_rest(L);
   if (interp->adopt) interp->adopt(loop);
 }

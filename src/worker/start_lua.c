@@ -185,7 +185,7 @@ static int begin(lua_State *L, struct worker *w) {
   worker_remember(L, 1, w);
   bool started = w->model == MODEL_THREAD    ? worker_start_thread(w, loop_self->interp)
                  : w->model == MODEL_ISOLATE ? worker_start_isolate(w)
-                                             : worker_start_process(L, w);
+                                             : worker_start_process(w);
   if (!started) {
     int error = errno;
     worker_forget(L, w);

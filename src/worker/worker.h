@@ -4,8 +4,8 @@
 // the others' travel as messages.
 //
 // The starter makes the object and the seat; the worker's own thread sits down, works, leaves its
-// outcome and ends. A process has ended when its parent has reaped and buried it. Stands on: base,
-// value, loop, sync.
+// outcome and ends. A process that comes to its end does, too, before it exits; one that is cut off
+// has ended when its parent has reaped and buried it. Stands on: base, value, loop, sync.
 #ifndef HEDDLE_WORKER_WORKER_H
 #define HEDDLE_WORKER_WORKER_H
 
@@ -74,10 +74,10 @@ void worker_own_loop(struct loop *loop, uint32_t seat);
 // the models
 bool worker_start_thread(struct worker *worker, struct interp *interp);
 bool worker_start_isolate(struct worker *worker);
-bool worker_start_process(lua_State *L, struct worker *worker);
+bool worker_start_process(struct worker *worker);
 
 // the start methods of processes
-int process_fork(lua_State *L, struct worker *worker, uint32_t slot, uint32_t seat);
+int process_fork(uint32_t slot, uint32_t seat);
 int process_spawn(uint32_t slot, uint32_t seat);
 int process_forkserver(uint32_t slot, uint32_t seat);
 _Noreturn void process_child(struct loop *loop, uint32_t slot);
