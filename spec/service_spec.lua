@@ -41,7 +41,12 @@ describe("heddle.service", function()
     local t = r:totals()
     assert.same({ 12, 0, 0 }, { t.done, t.failed, t.left })
     local jobs = 0
-    for _, worker in ipairs(r:workers()) do jobs = jobs + worker.jobs end
+    for _, worker in ipairs(r:workers()) do
+      jobs = jobs + worker.jobs
+      for _, field in ipairs { "voluntary", "involuntary", "memory" } do
+        assert.equal("integer", math.type(worker[field]), field)
+      end
+    end
     assert.equal(12, jobs)
     assert.equal(3, #r:workers())
     assert.is_true(t.cpu > 0 and t.wall > 0)

@@ -157,9 +157,9 @@ end
 ---@field busy number  its jobs' CPU seconds as a share of the wall time
 ---@field gil_wait number  seconds
 ---@field lock_wait number  seconds, for the locks that the mix names
----@field voluntary? integer  switches of its OS thread by waiting; nil for a coroutine
----@field involuntary? integer  switches of its OS thread by having had its share
----@field memory? integer  bytes of its Lua heap at the end
+---@field voluntary integer  switches of an OS thread of its own by waiting; 0 for a coroutine
+---@field involuntary integer  switches of that OS thread by having had its share
+---@field memory integer  bytes of its Lua heap at the end; 0 if it died
 
 --- Each worker's share.
 ---@return heddle.report.Worker[]
@@ -169,7 +169,8 @@ function methods:workers()
     list[i] = {
       name = worker.name, jobs = worker.jobs or 0, busy = ratio(worker.cpu or 0.0, self.wall),
       gil_wait = worker.gil_wait or 0.0, lock_wait = worker.lock_wait or 0.0,
-      voluntary = worker.voluntary, involuntary = worker.involuntary, memory = worker.memory,
+      voluntary = worker.voluntary or 0, involuntary = worker.involuntary or 0,
+      memory = worker.memory or 0,
     }
   end
   return list
