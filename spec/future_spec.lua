@@ -70,7 +70,13 @@ describe("a future", function()
     b:join()
     assert.equal("future Job-2 (done)", tostring(b))
     raises("future:start: it was started by submit .*%[started%-twice%]", a.start, a)
-    raises("future:result: self: a future expected, got nil", a.result)
+    for _, method in ipairs {
+      "result", "exception", "done", "running", "cancelled", "cancel", "on_done", "join", "status",
+      "traceback", "alive",
+    } do
+      raises(("^future:%s: self: a future expected, got nil"):format(method), a[method])
+      raises(("^future:%s: self: a future expected, got table"):format(method), a[method], {})
+    end
     raises("future:join: timeout: a number of seconds >= 0 expected, got %-1", a.join, a, -1)
     raises("future:on_done: fn: a function expected, got number", a.on_done, a, 5)
     raises("future:cancel: options: a table", a.cancel, a, 5)

@@ -53,6 +53,11 @@ describe("heddle.rng", function()
     assert.equal(require("heddle").rng(7)(), rng(7)())
   end)
 
+  it("makes functions", function()
+    assert.equal("function", type(rng(1)))
+    helper.raises("^can't copy args%[1%]: ", require("heddle.isolate").start, print, rng(1))
+  end)
+
   it("keeps generators apart", function()
     local a, b = rng(1), rng(1)
     a()

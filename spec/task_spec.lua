@@ -303,6 +303,14 @@ describe("shorthands", function()
     assert.equal(3, heddle.spawn(function(a, b) return a + b end, 1, 2):result())
   end)
 
+  it("the modules are heddle's fields, too", function()
+    for name in ("fs greenlet http isolate loop mix monkey net pipe pool process queue report service "
+      .. "shared sync task thread trace work"):gmatch "%a+" do
+      assert.equal(require("heddle." .. name), heddle[name])
+    end
+    assert.is_nil(heddle.nothing)
+  end)
+
   it("heddle.model knows the models by each of their names", function()
     for name, model in pairs {
       task = "task", coroutine = "task", coroutines = "task", thread = "thread",

@@ -225,6 +225,7 @@ end
 ---Whether a worker is at it.
 ---@return boolean
 function future:running()
+  check(self, "running")
   local status = self:status()
   return status == "running" or status == "blocked"
 end

@@ -378,7 +378,8 @@ end
 ---@field kind "lock"|"rlock"|"rwlock"|"semaphore"
 ---@field name string
 ---@field state string "held", "free" …
----@field held_by? string a task's, thread's, isolate's or process's name
+---@field holder? string a task's, thread's, isolate's or process's name
+---@field held_by? string the same, as in the rows of ps
 ---@field waiters string[] names, in the order they will be served
 
 ---The program's locks, those that somebody waits for first.
@@ -395,7 +396,9 @@ function watch.locks()
     if (a.held_by == nil) ~= (b.held_by == nil) then return a.held_by ~= nil end
     return a.object < b.object
   end)
-  for _, lock in ipairs(locks) do lock.object, lock.holder, lock.holder_pid = nil, nil, nil end
+  for _, lock in ipairs(locks) do
+    lock.object, lock.holder, lock.holder_pid = nil, lock.held_by, nil
+  end
   return setmetatable(locks, locks_meta)
 end
 

@@ -1,11 +1,9 @@
-/* `heddle.native.rng`: Python's random generator as a callable Lua object, over base/rng. */
+/* `heddle.native.rng`: Python's random generator as a Lua function, over base/rng. */
 #include <lauxlib.h>
 #include <lua.h>
 
 #include "base/rng.h"
 #include "loop/misuse_lua.h"
-
-#define RNG_CLASS "heddle.rng"
 
 /* What stands at index i, for an error message: a number's value, anything else's type. */
 static const char *shown(lua_State *L, int i) {
@@ -26,8 +24,8 @@ static lua_Integer whole(lua_State *L, int i, const char *function, const char *
 /* r() -> a float in [0, 1);  r(m) -> a whole number from 1 to m;  r(m, n) -> one from m to n.
    Raises [bad-argument] when m or n is no whole number or the range is empty. */
 static int rng_call(lua_State *L) {
-  base_rng *r = luaL_checkudata(L, 1, RNG_CLASS);
-  int count = lua_gettop(L) - 1;
+  base_rng *r = lua_touserdata(L, lua_upvalueindex(1));
+  int count = lua_gettop(L);
   if (count == 0) {
     lua_pushnumber(L, base_rng_float(r));
     return 1;
@@ -35,8 +33,8 @@ static int rng_call(lua_State *L) {
   if (count > 2)
     return loop_misuse(L, "bad-argument", "rng: at most 2 arguments (m, n) expected, got %d",
                        count);
-  lua_Integer low = count == 1 ? 1 : whole(L, 2, "rng", "m");
-  lua_Integer high = count == 1 ? whole(L, 2, "rng", "m") : whole(L, 3, "rng", "n");
+  lua_Integer low = count == 1 ? 1 : whole(L, 1, "rng", "m");
+  lua_Integer high = count == 1 ? whole(L, 1, "rng", "m") : whole(L, 2, "rng", "n");
   if (low > high)
     return loop_misuse(L, "bad-argument", "rng: the range from %lld to %lld is empty",
                        (long long)low, (long long)high);
@@ -44,32 +42,18 @@ static int rng_call(lua_State *L) {
   return 1;
 }
 
-static int rng_tostring(lua_State *L) {
-  lua_pushfstring(L, "rng: %p", luaL_checkudata(L, 1, RNG_CLASS));
-  return 1;
-}
-
-static const luaL_Reg metamethods[] = {
-    {"__call", rng_call},
-    {"__tostring", rng_tostring},
-    {NULL, NULL},
-};
-
 /* rng(seed) -> a generator that gives what Python's random.Random(seed) gives.
    Raises [bad-argument] when seed is no whole number. */
 static int rng_new(lua_State *L) {
   lua_Integer seed = whole(L, 1, "rng", "seed");
   base_rng *r = lua_newuserdatauv(L, sizeof *r, 0);
   base_rng_seed(r, seed);
-  luaL_setmetatable(L, RNG_CLASS);
+  lua_pushcclosure(L, rng_call, 1);
   return 1;
 }
 
 /* Opens heddle.native.rng: the constructor itself. */
 int luaopen_heddle_native_rng(lua_State *L) {
-  luaL_newmetatable(L, RNG_CLASS);
-  luaL_setfuncs(L, metamethods, 0);
-  lua_pop(L, 1);
   lua_pushcfunction(L, rng_new);
   return 1;
 }
