@@ -304,8 +304,8 @@ describe("shorthands", function()
   end)
 
   it("the modules are heddle's fields, too", function()
-    for name in ("fs greenlet http isolate loop mix monkey net pipe pool process queue report service "
-      .. "shared sync task thread trace work"):gmatch "%a+" do
+    for name in ("fs greenlet http isolate loop mix monkey net pipe pool process queue report "
+      .. "service shared sync task thread trace work"):gmatch "%a+" do
       assert.equal(require("heddle." .. name), heddle[name])
     end
     assert.is_nil(heddle.nothing)

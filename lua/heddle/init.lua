@@ -79,8 +79,8 @@ local later = {
   trace = function() return require "heddle.trace" end,
   tree = function() return require("heddle.watch").tree end,
 }
-for name in ("fs greenlet http isolate loop mix net pipe pool process queue report service shared sync "
-  .. "task thread work"):gmatch "%a+" do
+for name in ("fs greenlet http isolate loop mix net pipe pool process queue report service "
+  .. "shared sync task thread work"):gmatch "%a+" do
   later[name] = function() return require("heddle." .. name) end
 end
 
