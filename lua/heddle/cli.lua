@@ -9,39 +9,6 @@ local cli = {}
 
 local USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
-local HELP = [[
-Usage: heddle                              the REPL at a terminal, else the script on stdin
-       heddle [options] FILE.lua [args…]   run a script (- is stdin)
-       heddle -e CODE                      run code
-       heddle demo [MODEL] [options]       the demo's service, under one model or all four
-       heddle compare MIX [options]        the same jobs under each model, and which is best
-       heddle run NAME [args…]             run a scenario
-       heddle list                         what scenarios and mixes there are
-       heddle top [PID]                    what a running heddle program does
-       heddle explain [CODE]               what the code in an error message means
-       heddle doctor                       what this machine gives, and what is missing
-       heddle completion SHELL             completions for bash, zsh or fish
-       heddle COMMAND --help               more on one command
-
-Options:
-   -e CODE        run CODE; may be given several times
-   -i             the REPL after the script
-   -l MODULE      require MODULE first and name it so globally
-   --seed=N       make every worker's random numbers follow from N
-   --queue=FILE   keep the jobs of the script's service in an SQLite file: the
-                  next run does what a killed one has left
-   --trace=FILE   record what runs and waits when, and write it as Chrome trace
-                  events (FILE.json or FILE.json.gz; Perfetto and speedscope)
-   --report=FILE  the same as one HTML page
-   --live         a view of what runs and waits, on stderr, while it runs
-   --timeline     the same as lanes of characters, on stdout
-   -h, --help     show this help
-   --version      show the version
-
-Examples:
-   heddle demo threads --jobs=8 --seed=42
-   heddle -e 'print(require("heddle").cores())']]
-
 local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
 local OPTION_NAMES = {
   "csv", "help", "json", "live", "markdown", "no-color", "queue", "quiet", "report", "seed",
@@ -305,7 +272,7 @@ end
 
 local function show(what)
   if what == "help" then
-    say(HELP)
+    say(require("heddle.cli_options").help())
   else
     say(require("heddle.version").text())
   end

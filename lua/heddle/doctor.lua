@@ -8,7 +8,7 @@ local doctor = {}
 
 doctor.command = {
   name = "heddle doctor", about = "What this machine gives a program, and what is missing.",
-  examples = "Exit status 1 when a part that heddle needs is missing.", values = {}, flags = {},
+  examples = "Exit status 1 when a part is missing.", values = {}, flags = {},
 }
 
 -- Each: what for, how to find out, the Debian package.
@@ -96,7 +96,5 @@ function doctor.main(words)
   require("heddle.usage").write(io.stdout, text)
   return missing > 0 and 1 or 0
 end
-
-doctor.command = doctor.command
 
 return doctor
