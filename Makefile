@@ -161,35 +161,44 @@ bench: build/heddle build/bare/heddle deps-bench  ## ours against the peers, as 
 # Installation.
 BIN := $(DESTDIR)$(PREFIX)/bin
 SHARE := $(DESTDIR)$(PREFIX)/share/doc/heddle
+FOLDERS := $(sort $(dir $(SCRIPTS)))
 MAN := $(DESTDIR)$(PREFIX)/share/man
 # The library with its LuaCATS types, for editors; the executable has its own inside.
 TYPES := $(DESTDIR)$(PREFIX)/share/heddle/library/heddle
-# What `require "heddle"` finds in a plain lua5.4.
+# What `require "heddle"`, `require "heddle.queue"` … find in a plain lua5.4: one sentence.
 STOCK := $(DESTDIR)$(PREFIX)/share/lua/5.4
+MODULES := $(filter-out README heddle handle future,$(basename $(notdir $(wildcard docs/reference/*.md))))
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 .PHONY: install uninstall clean help deps deps-build deps-test deps-bench
 install: build/heddle  ## into PREFIX (/usr/local), below DESTDIR
 	install -d '$(BIN)' '$(SHARE)'
 	install -m 755 build/heddle '$(BIN)/heddle'
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md '$(SHARE)'
+	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE '$(SHARE)'
+	install -d '$(SHARE)/docs/reference' $(FOLDERS:%='$(SHARE)/%')
+	install -m 644 docs/*.md docs/*.svg '$(SHARE)/docs'
+	install -m 644 docs/reference/*.md '$(SHARE)/docs/reference'
+	@for folder in $(FOLDERS); do install -m 644 $$folder*.lua '$(SHARE)'/$$folder; done
 	install -d '$(MAN)/man1' '$(MAN)/man3' '$(MAN)/man7' '$(TYPES)' $(COMPLETIONS:%='$(DESTDIR)$(PREFIX)/share/%')
 	install -m 644 man/heddle.1 '$(MAN)/man1'
 	install -m 644 man/heddle-lua.3 '$(MAN)/man3'
 	install -m 644 man/heddle-models.7 '$(MAN)/man7'
 	install -m 644 lua/heddle/*.lua '$(TYPES)'
-	install -d '$(STOCK)' && install -m 644 tools/stock_lua.lua '$(STOCK)/heddle.lua'
+	install -d '$(STOCK)/heddle' && install -m 644 tools/stock_lua.lua '$(STOCK)/heddle.lua'
+	@for module in $(MODULES); do install -m 644 tools/stock_lua.lua '$(STOCK)'/heddle/$$module.lua; done
 	build/heddle completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heddle'
 	build/heddle completion zsh >'$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heddle'
 	build/heddle completion fish >'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heddle.fish'
 
 uninstall:  ## takes away what install put there
 	rm -f '$(BIN)/heddle'
-	rm -rf '$(SHARE)' '$(DESTDIR)$(PREFIX)/share/heddle'
+	rm -rf '$(SHARE)' '$(DESTDIR)$(PREFIX)/share/heddle' '$(STOCK)/heddle'
 	rm -f '$(STOCK)/heddle.lua'
 	rm -f '$(MAN)/man1/heddle.1' '$(MAN)/man3/heddle-lua.3' '$(MAN)/man7/heddle-models.7'
 	rm -f '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/heddle'
 	rm -f '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_heddle'
 	rm -f '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/heddle.fish'
+	-@cd '$(DESTDIR)$(PREFIX)/share' 2>/dev/null && rmdir -p --ignore-fail-on-non-empty $(COMPLETIONS) lua/5.4 \
+	  man/man1 man/man3 man/man7 doc 2>/dev/null; true
 
 clean:  ## removes build/
 	rm -rf build

@@ -134,7 +134,7 @@ local function add_option(lines, name, value, about)
 end
 
 local function add_command(lines, entry)
-  lines[#lines + 1] = (".SS heddle %s %s"):format(entry[1], roff(entry[2]))
+  lines[#lines + 1] = ".SS heddle " .. roff((entry[1] .. " " .. entry[2]):gsub(" $", ""))
   local command = entry.described and require("heddle." .. entry[1]).command
   local about = command and command.about or entry[3]:gsub("^%l", string.upper) .. "."
   lines[#lines + 1] = roff(about)
@@ -189,11 +189,11 @@ in the REPL says more on each function, with its parameters and results, and so 
 local MAN_TAIL = [[
 .SH FILES
 .TP
-.I /usr/local/share/doc/heddle/reference
-The reference, a page for each module.
+.I share/doc/heddle/docs/reference
+Below the prefix it was installed in: the reference, a page for each module.
 .TP
-.I /usr/local/share/heddle/library
-The library with its types in the notation of LuaCATS, for editors.
+.I share/heddle/library
+There, too: the library with its types in the notation of LuaCATS, for editors.
 .SH SEE ALSO
 .BR heddle (1),
 .BR heddle\-models (7)]]

@@ -1,5 +1,5 @@
---- `heddle completion SHELL`: completions for bash, zsh and fish, made from what the commands say of
--- themselves: the same tables by which their words are read.
+--- `heddle completion SHELL`: completions for bash, zsh and fish, made from what the commands say
+-- of themselves: the same tables by which their words are read.
 -- Stands on: heddle.cli_options, heddle.options, the commands' modules.
 
 local cli_options = require "heddle.cli_options"
@@ -133,8 +133,8 @@ local function add_bash_values(lines, command, list)
     if words then
       lines[#lines + 1] = ('        %s:%s) words="%s" ;;'):format(command, option.name, words)
     elseif option.value and not option.kind.files then -- nothing to offer, no files either
-      lines[#lines + 1] = ("        %s:%s) compopt +o default +o bashdefault 2>/dev/null; return ;;")
-        :format(command, option.name)
+      lines[#lines + 1] = ("        %s:%s) compopt %s 2>/dev/null; return ;;"):format(command,
+        option.name, "+o default +o bashdefault")
     elseif option.value then
       lines[#lines + 1] = ("        %s:%s) return ;;"):format(command, option.name)
     end
@@ -225,7 +225,7 @@ end
 function completion.zsh(all)
   local commands, rest = {}, {}
   for i, command in ipairs(all.commands) do
-    commands[i] = ("    '%s:%s'"):format(command.name, command.about:gsub("'", "'\\''"))
+    commands[i] = ("    '%s:%s'"):format(command.name, (command.about:gsub("'", "'\\''")))
     rest[i] = ("        %s) _arguments -S \\\n%s\n            '1: :%s' ;;"):format(command.name,
       zsh_options(command.options, "            "), zsh_action(command.kind))
   end

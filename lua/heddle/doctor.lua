@@ -41,12 +41,24 @@ local function gib(kilobytes)
 end
 
 
+-- The least that the groups around this process leave it, in bytes; nil: none limits it.
+local function group_memory()
+  local path, least = slurp("/proc/self/cgroup"):match "0::([^\n]*)" or "/", nil
+  while path do
+    local cap = tonumber(slurp("/sys/fs/cgroup" .. path .. "/memory.max"):match "^%d+")
+    if cap and cap < (least or math.huge) then least = cap end
+    path = path:match "^(.*)/"
+  end
+  return least
+end
+
+
 local function memory_lines(add)
   local info = slurp "/proc/meminfo"
   add("memory", ("%s, of it %s free"):format(gib(info:match "MemTotal:%s+(%d+)"),
     gib(info:match "MemAvailable:%s+(%d+)")))
-  local cap = slurp("/sys/fs/cgroup/memory.max"):match "^(%d+)"
-  add("memory of the cgroup", cap and gib(tonumber(cap) // 1024) or "no limit")
+  local cap = group_memory()
+  add("memory of the cgroup", cap and gib(cap // 1024) or "no limit")
 end
 
 

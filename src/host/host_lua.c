@@ -1,8 +1,11 @@
 // heddle.native.host: what the command line and the library in Lua need of the host.
 #include "base/cores.h"
 #include "host/embedded.h"
+#include "worker/worker.h"
 
+#include <dlfcn.h>
 #include <lauxlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -45,9 +48,35 @@ static int f_quota(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"columns", f_columns}, {"isatty", f_isatty}, {"lua_release", f_lua_release},
-    {"scripts", f_scripts}, {"quota", f_quota},   {NULL, NULL}};
+// Calls the library's own function that tells its version; OpenSSL's takes a number, 0: the name.
+static void push_version(lua_State *L, void *symbol, bool takes_number) {
+  const char *(*plain)(void);
+  const char *(*numbered)(int);
+  memcpy(&plain, &symbol, sizeof symbol);
+  memcpy(&numbered, &symbol, sizeof symbol);
+  lua_pushstring(L, takes_number ? numbered(0) : plain());
+}
+
+// host.library_version(file, function[, takes_number]) -> what a shared library calls its version;
+// nil: it can't be opened
+static int f_library_version(lua_State *L) {
+  const char *file = luaL_checkstring(L, 1), *name = luaL_checkstring(L, 2);
+  gate_enter(); // a fork meanwhile would leave the loader's locks held in the child
+  void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  void *symbol = library ? dlsym(library, name) : NULL;
+  gate_leave();
+  if (!symbol) return 0;
+  push_version(L, symbol, lua_toboolean(L, 3));
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"columns", f_columns},
+                                     {"isatty", f_isatty},
+                                     {"library_version", f_library_version},
+                                     {"lua_release", f_lua_release},
+                                     {"scripts", f_scripts},
+                                     {"quota", f_quota},
+                                     {NULL, NULL}};
 
 // Opens heddle.native.host.
 int luaopen_heddle_native_host(lua_State *L) {
