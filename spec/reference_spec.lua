@@ -111,16 +111,11 @@ local INTERNAL = {
   ["loop/uv_lua.c ours"] = true,
 }
 
--- What stands in a public table for the library's own use.
-local OWN = {
-  ["loop.held"] = true, ["loop.release"] = true, ["loop.rest"] = true,
-  ["queue.check_items"] = true,
-  ["shared.is_dict"] = true, ["sync.condition_check"] = true, ["sync.die_after"] = true,
-  ["sync.memory"] = true, ["sync.objects"] = true, ["task.cancelled"] = true,
-  ["task.doing"] = true,
-  ["task.internal"] = true, ["task.now"] = true, ["task.others"] = true, ["work.cpu"] = true,
-  ["work.usage"] = true,
-}
+-- Whether users see a function of such a table: what its module does not show is the library's own.
+local function is_shown(prefix, name)
+  local module = prefix:match "^(%l+)%.$"
+  return not module or require("heddle." .. module)[name] ~= nil
+end
 
 -- The tables of functions in a C source: name, list of function names.
 local function registered(text)
@@ -151,9 +146,9 @@ local function undefined(prefix, names, definitions)
   local missing = {}
   for _, name in ipairs(names) do
     local entry = prefix .. name
-    local known = definitions[entry] or OWN[entry]
+    local known = definitions[entry]
       or prefix == "handle:" and definitions["process handle:" .. name]
-    if not known and not name:find "^__" then missing[#missing + 1] = entry end
+    if not known and not name:find "^__" and is_shown(prefix, name) then missing[#missing + 1] = entry end
   end
   return missing
 end
@@ -242,6 +237,7 @@ describe("the definitions", function()
     assert.same({ "acquire", "steal", "__gc" }, found[1].names)
     local definitions = { ["lock:acquire"] = "x", ["lock:borrow"] = "x", ["sync.spinlock"] = "x" }
     assert.same({ "lock:steal" }, undefined("lock:", found[1].names, definitions))
+    assert.same({ "sync.event" }, undefined("sync.", { "event", "not_shown" }, definitions))
     assert.same({ "lock:borrow", "sync.spinlock" },
       unfounded(definitions, { lock = require("heddle.sync").lock() }))
   end)
