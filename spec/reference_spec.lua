@@ -111,7 +111,8 @@ local INTERNAL = {
   ["loop/uv_lua.c ours"] = true,
 }
 
--- Whether users see a function of such a table: what its module does not show is the library's own.
+-- Whether users see a function of such a table: what its module does not show is the library's
+-- own.
 local function is_shown(prefix, name)
   local module = prefix:match "^(%l+)%.$"
   return not module or require("heddle." .. module)[name] ~= nil
@@ -148,7 +149,9 @@ local function undefined(prefix, names, definitions)
     local entry = prefix .. name
     local known = definitions[entry]
       or prefix == "handle:" and definitions["process handle:" .. name]
-    if not known and not name:find "^__" and is_shown(prefix, name) then missing[#missing + 1] = entry end
+    if not known and not name:find "^__" and is_shown(prefix, name) then
+      missing[#missing + 1] = entry
+    end
   end
   return missing
 end

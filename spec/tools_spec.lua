@@ -193,7 +193,7 @@ describe("the manual pages", function()
     local page = plain "man/heddle-lua.3"
     for name, text in pairs(require "heddle.reference") do
       local signature = text:match "^[^\n]*"
-      assert(not signature:find "%(" or page:find("\n.B " .. signature .. "\n", 1, true), name)
+      assert(name:find "^@" or not signature:find "%(" or page:find("\n.B " .. signature .. "\n", 1, true), name)
     end
   end)
 
