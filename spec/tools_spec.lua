@@ -193,7 +193,8 @@ describe("the manual pages", function()
     local page = plain "man/heddle-lua.3"
     for name, text in pairs(require "heddle.reference") do
       local signature = text:match "^[^\n]*"
-      assert(name:find "^@" or not signature:find "%(" or page:find("\n.B " .. signature .. "\n", 1, true), name)
+      local told = page:find("\n.B " .. signature .. "\n", 1, true)
+      assert(told or name:find "^@" or not signature:find "%(", name)
     end
   end)
 
