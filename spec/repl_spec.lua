@@ -94,18 +94,73 @@ describe("the REPL at a terminal", function()
     assert.equal(0, r.code)
   end)
 
-  it("loses no Ctrl-C that is typed while names are completed", function()
+  local function steps_of(rounds)
     local steps = { "await >" }
     for i = 1, 10 do
-      local words = ("r%d_alpha  r%d_beta"):format(i, i)
-      for _, step in ipairs { "type r" .. i .. "_\\t\\t\\t", "await " .. words, "type \\x03",
-        ("await > r%d_^C\\n>"):format(i) } do
-        steps[#steps + 1] = step
-      end
+      for line in rounds(i):gmatch "[^\n]+" do steps[#steps + 1] = line:match "^%s*(.*)$" end
     end
-    table.move({ "type \\x04", "end" }, 1, 2, #steps + 1, steps)
-    local r = at_terminal(steps, { rc = [[for i = 1, 10 do
-      _G["r" .. i .. "_alpha"], _G["r" .. i .. "_beta"] = 1, 1 end]] })
+    return table.move({ "type \\x04", "end" }, 1, 2, #steps + 1, steps)
+  end
+
+  local NAMES = [[for i = 1, 10 do
+    _G["r" .. i .. "_alpha"], _G["r" .. i .. "_beta"] = 1, 1 end]]
+
+  it("loses no Ctrl-C that is typed while names are completed", function()
+    local r = at_terminal(steps_of(function(i)
+      return ([[
+        type rI_\t\t\t
+        await rI_alpha  rI_beta
+        type \x03
+        await > rI_^C\n>]]):gsub("I", i)
+    end), { rc = NAMES })
+    assert.equal(0, r.code)
+  end)
+
+  it("loses no Ctrl-C that is typed together with other keys", function()
+    local r = at_terminal(steps_of(function(i)
+      return ([[
+        type rI_\t\t\x03
+        await_times I ^C\n>]]):gsub("I", i)
+    end), { rc = NAMES })
+    assert.equal(0, r.code)
+  end)
+
+  it("loses no Ctrl-C while others print above the line", function()
+    local r = at_terminal(steps_of(function(i)
+      return ([[
+        type half
+        type \x03
+        await_times I ^C\n
+        type 'next ' .. I\n
+        await "next I"\n]]):gsub("I", i)
+    end), { rc = [[back = task.start({ daemon = true }, function()
+      while true do print 'tick' sleep(0.001) end
+    end)]] })
+    assert.equal(0, r.code)
+  end)
+
+  it("stops at Ctrl-C what computes an answer's text, or a name's completion", function()
+    local r = at_terminal({ "await >", "type shows\\n", "await begins to show", "type \\x03",
+      "await interrupted\\n>", "type looks.a.b\\t", "await begins to look", "type \\x03",
+      "await > looks.a.b^C\\n>", "type \\x04", "end" }, { rc = [[
+      local function hang(what) print("begins to " .. what) while true do end end
+      shows = setmetatable({}, { __tostring = function() hang "show" end })
+      looks = setmetatable({}, { __index = function() hang "look" end })]] })
+    assert.equal(0, r.code)
+  end)
+
+  it("takes what is typed ahead of the prompt", function()
+    local r = at_terminal { "type 'ahead ' .. 1\\n", "await \"ahead 1\"\\n>",
+      "type print 'waits' sleep(0.2)\\n", "await \\nwaits",
+      "type 'ahead ' .. 3\\n\\x04", "await \"ahead 3\"\\n>", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("leaves at a Ctrl-D that is typed while an entry runs", function()
+    local r = at_terminal { "await >", "type print 'waits' sleep(0.2)\\n", "await \\nwaits",
+      "type \\x04", "end" }
+    assert.equal(0, r.code)
+    r = at_terminal { "await >", "type sleep(0.01)\\n\\x04", "end" }
     assert.equal(0, r.code)
   end)
 

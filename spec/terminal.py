@@ -2,11 +2,11 @@
 
 usage: python3 terminal.py SECONDS ROWS COLUMNS PROGRAM [ARG...] <STEPS
 
-A step is a line: `await TEXT` waits until the screen shows TEXT, `type TEXT` types it (with \\n, \\t, \\x03 …),
-`run COMMAND` has the shell run it, `screen` prints the screen between lines of dashes, `gone TEXT` waits until the
-screen does not show TEXT any more, `resize ROWS COLUMNS` changes the terminal's size, `end` waits for the program to
-end. `await` and `gone` with `here` before TEXT (`await here TEXT`) look at the visible rows only. The exit status is the
-program's; 124 when a step took too long (the screen is printed then, too).
+A step is a line: `await TEXT` waits until the screen shows TEXT, `await_times N TEXT` until it shows it N times, `type
+TEXT` types it (with \\n, \\t, \\x03 …), `run COMMAND` has the shell run it, `screen` prints the screen between lines of
+dashes, `gone TEXT` waits until the screen does not show TEXT any more, `resize ROWS COLUMNS` changes the terminal's size,
+`end` waits for the program to end. `await` and `gone` with `here` before TEXT (`await here TEXT`) look at the visible rows
+only. The exit status is the program's; 124 when a step took too long (the screen is printed then, too).
 """
 import fcntl, os, pty, re, select, signal, struct, sys, termios, time, unicodedata
 
@@ -179,6 +179,11 @@ def main():
             while (text in screen.text(visible)) != wanted:
                 alive = time.monotonic() < give_up and read(0.05)
                 if not alive and (text in screen.text(visible)) != wanted:
+                    too_long(step)
+        elif verb == "await_times":
+            times, text = text.split(" ", 1)
+            while screen.text().count(text) < int(times):
+                if time.monotonic() > give_up or not read(0.05) and screen.text().count(text) < int(times):
                     too_long(step)
         elif verb == "resize":
             rows, columns = map(int, text.split())

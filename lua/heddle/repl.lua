@@ -58,13 +58,28 @@ local function report(handle, err)
 end
 
 
---- Waits for the entry's task; Ctrl-C and a deadlock stop that one.
+--- Waits for a task that is in front meanwhile: Ctrl-C and a deadlock stop that one. Returns what
+--- pcall would.
 local function await(handle)
   if state.interactive then native.foreground(handle) end
   local results = table.pack(pcall(handle.result, handle))
   if state.interactive then native.foreground(state.main) end
-  if handle:alive() then handle:cancel() end -- Ctrl-C came a moment before it was in front
+  if handle:alive() then handle:cancel() end -- from a pipe Ctrl-C is raised here
   return results
+end
+
+
+--- Shows what came of an entry; what is shown may have code of its own, which Ctrl-C stops.
+local function show(handle, results)
+  local name = { name = "Answer-" .. #state.entered + 1 }
+  local shown = await(task.start(name, function()
+    if not results[1] then return report(handle, results[2]) end
+    print_values { n = results.n - 1, table.unpack(results, 2, results.n) }
+  end))
+  if shown[1] then return end
+  state.failed = true
+  complain(is_interrupt(shown[2]) and "\ninterrupted" or "the answer can't be shown: " ..
+    (type(shown[2]) == "string" and shown[2] or type(shown[2])))
 end
 
 
@@ -72,12 +87,8 @@ end
 local function run(fn)
   local handle = task.start({ name = "Entry-" .. #state.entered + 1 }, fn)
   local results = await(handle)
-  if not results[1] then
-    report(handle, results[2])
-    return false
-  end
-  print_values { n = results.n - 1, table.unpack(results, 2, results.n) }
-  return true
+  show(handle, results)
+  return results[1]
 end
 
 
@@ -180,25 +191,29 @@ local function take(unfinished, line)
 end
 
 
---- Waits until the line is finished; nil at Ctrl-D.
-local function finished_line()
-  while true do
-    local what, text = native.wait()
-    if what == "line" then return (text:gsub("\n$", "")) end
-    if what ~= "complete" then return nil end
-    local insert, list = require("heddle.repl_complete").answer(text, _G, tools.names())
-    native.answer(insert, list)
-  end
+--- Answers what could stand behind `text`. Looking fields up may run code: a task of its own does.
+local function complete(text)
+  local results = await(task.start({ name = "Completion" }, function()
+    return require("heddle.repl_complete").answer(text, _G, tools.names())
+  end))
+  native.answer(results[1] and results[2] or "", results[1] and results[3] or "")
 end
 
 
---- A line from the terminal; nil at Ctrl-D. Ctrl-C raises.
+--- A line from the terminal; nil at Ctrl-D, false after Ctrl-C.
 local function typed(prompt)
   native.ask(prompt)
-  local ok, line = pcall(finished_line)
-  if ok then return line end
-  state.abandoned = native.give_up()
-  error(line, 0)
+  while true do
+    local what, text = native.wait()
+    if what == "line" then return (text:gsub("\n$", "")) end
+    if what == "end" then return nil end
+    if what == "complete" then
+      complete(text)
+    else
+      if not text then complain "\ninterrupted" end -- else the line says so
+      return false
+    end
+  end
 end
 
 
@@ -217,17 +232,15 @@ local function may_leave()
   local n = live_workers()
   if n == 0 then return true end
   local answer = typed(("%d still running: stop and leave? [y/N] "):format(n))
-  return answer == nil or answer:lower():find "^%s*y" ~= nil
+  return answer == nil or answer and answer:lower():find "^%s*y" ~= nil
 end
 
 
 --- One turn at the terminal; returns what is still unfinished.
 local function turn(unfinished)
   local line = typed(unfinished and MORE or PROMPT)
-  if not line then
-    state.leaving = may_leave()
-    return nil
-  end
+  if line == nil then state.leaving = may_leave() end
+  if not line then return nil end
   if line:find "%S" then native.remember(line) end
   return take(unfinished, line)
 end
@@ -235,13 +248,7 @@ end
 
 local function converse()
   local unfinished
-  while not state.leaving do
-    local ok, result = pcall(turn, unfinished)
-    if not ok and not is_cancel(result) then error(result, 0) end
-    if not ok and not state.abandoned then complain "\ninterrupted" end
-    state.abandoned = false
-    unfinished = ok and result or nil
-  end
+  while not state.leaving do unfinished = turn(unfinished) end
   require("heddle.boot").stop_all()
 end
 
@@ -293,7 +300,6 @@ local function at_terminal()
     state.interactive = false
     return read_pipe()
   end
-  native.foreground(state.main)
   run_rc()
   print(("heddle %s on %s, %d cores. .help says more; Ctrl-D leaves."):format(
     require("heddle")._VERSION, _VERSION, (require("heddle").cores())))

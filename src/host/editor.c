@@ -20,7 +20,7 @@
 #include <wchar.h>
 
 #define LIBRARY "libedit.so.2"
-enum { HISTORY = 1000, DEFAULT_COLUMNS = 80, PATIENCE = 2 };
+enum { HISTORY = 1000, DEFAULT_COLUMNS = 80, PATIENCE = 2, CTRL_D = 4 };
 
 // libedit's functions, valid once it is open.
 static struct {
@@ -43,7 +43,9 @@ static locale_t locale;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool asked, answered, abandoned;
-static enum editor_event event;
+static enum editor_event event = EDITOR_NOTHING;
+static bool stopped;        // of the editor's thread: the line ended without being finished
+static uint32_t interrupts; // how often Ctrl-C had come when the line was asked for
 static char *event_text, *answer, *answer_list;
 static int ready[2] = {-1, -1}; // a byte per event
 static int wake[2] = {-1, -1};  // a byte: the line is abandoned
@@ -124,6 +126,18 @@ static enum key await_byte(void) {
   return fds[0].revents & (POLLHUP | POLLERR | POLLNVAL) ? KEY_LAST : KEY_THERE;
 }
 
+// A Ctrl-C is seen here before any key behind it: those are for the next line. It may not have got
+// to its handler yet.
+static bool given_up(void) {
+  enum { TRIES = 100, PAUSE = 100 };
+  sigset_t pending;
+  for (int i = 0; i < TRIES; i++) {
+    if (sigpending(&pending) != 0 || !sigismember(&pending, SIGINT)) break;
+    usleep(PAUSE);
+  }
+  return editor_interrupted();
+}
+
 // Adds the byte that should be there to the character. Returns 1 when that is whole, 0 when more
 // bytes are needed, -1 at the end.
 static int add_byte(mbstate_t *state, wchar_t *c, bool last) {
@@ -135,6 +149,20 @@ static int add_byte(mbstate_t *state, wchar_t *c, bool last) {
   return used == 0 || used == 1;
 }
 
+static enum key await_key(void) {
+  gate_leave();
+  screen_unlock();
+  enum key key = await_byte();
+  screen_lock();
+  gate_enter();
+  return given_up() ? KEY_NONE : key;
+}
+
+static bool nothing_typed(void) {
+  const LineInfo *line = edit.line(editor);
+  return line->lastchar == line->buffer;
+}
+
 // Waits for a key; the others may draw and fork meanwhile. Returns 1, or 0 when the line is given
 // up or the terminal is gone.
 static int get_key(EditLine *el, wchar_t *c) {
@@ -142,14 +170,19 @@ static int get_key(EditLine *el, wchar_t *c) {
   int got = 0;
   (void)el;
   let_reads_return();
-  while (got == 0) {
-    gate_leave();
-    screen_unlock();
-    enum key key = await_byte();
-    screen_lock();
-    gate_enter();
-    got = key == KEY_NONE ? -1 : add_byte(&state, c, key == KEY_LAST);
+  while (got == 0 && !given_up()) {
+    enum key key = await_key();
+    stopped = key == KEY_NONE;
+    got = stopped ? -1 : add_byte(&state, c, key == KEY_LAST);
   }
+  if (stopped || given_up()) {
+    stopped = true;
+    erase_line(); // of what was drawn, Ctrl-C may have emptied the terminal's queue
+    draw_line();
+    return 0;
+  }
+  // A Ctrl-D that was typed ahead of the prompt comes as a zero.
+  if (got > 0 && *c == 0 && nothing_typed()) *c = CTRL_D;
   return got > 0;
 }
 
@@ -163,9 +196,9 @@ static bool await_answer(void) {
   clock_gettime(CLOCK_REALTIME, &limit);
   limit.tv_sec += PATIENCE;
   pthread_mutex_lock(&lock);
-  while (!answered && pthread_cond_timedwait(&changed, &lock, &limit) == 0) {
+  while (!answered && !abandoned && pthread_cond_timedwait(&changed, &lock, &limit) == 0) {
   }
-  bool got = answered;
+  bool got = answered && !abandoned;
   pthread_mutex_unlock(&lock);
   return got;
 }
@@ -203,13 +236,6 @@ static void await_question(void) {
   pthread_mutex_unlock(&lock);
 }
 
-static bool was_abandoned(void) {
-  pthread_mutex_lock(&lock);
-  bool gone = abandoned;
-  pthread_mutex_unlock(&lock);
-  return gone;
-}
-
 static void edit_one_line(void) {
   int size = 0;
   screen_lock();
@@ -217,14 +243,14 @@ static void edit_one_line(void) {
   edit.resize(editor);
   edit.set(editor, EL_PREP_TERM, 1); // else what is typed ahead is shown twice
   screen_show_line(&shown_line);
+  stopped = false;
   const char *line = edit.gets(editor, &size);
   screen_show_line(NULL);
   char *copy = line && size > 0 ? strdup(line) : NULL;
   gate_leave();
   screen_unlock();
-  bool gone = was_abandoned();
-  if (gone || !copy) dprintf(screen_terminal(), gone ? "^C\n" : "\n");
-  post(gone ? EDITOR_ABANDONED : copy ? EDITOR_LINE : EDITOR_END, copy);
+  if (stopped || !copy) dprintf(screen_terminal(), stopped ? "^C\n" : "\n");
+  post(stopped ? EDITOR_ABANDONED : copy ? EDITOR_LINE : EDITOR_END, copy);
 }
 
 static void *edit_for_ever(void *unused) {
@@ -303,6 +329,7 @@ void editor_ask(const char *prompt) {
   char byte;
   while (read(wake[0], &byte, 1) > 0) { // of a line that had ended already
   }
+  interrupts = worker_interrupts();
   pthread_mutex_lock(&lock);
   abandoned = false;
   asked = true;
@@ -310,8 +337,9 @@ void editor_ask(const char *prompt) {
   pthread_mutex_unlock(&lock);
 }
 
-// Takes the event that is there. `text`: the line, or for EDITOR_COMPLETE what stands before the
-// cursor; to be freed; may be NULL.
+// Waits for an event and takes it; EDITOR_NOTHING: it was overtaken by the one that was taken
+// before. `text`: the line, or for EDITOR_COMPLETE what stands before the cursor; to be freed; may
+// be NULL.
 enum editor_event editor_take(char **text) {
   char byte;
   while (read(ready[0], &byte, 1) < 0 && errno == EINTR) {
@@ -319,27 +347,33 @@ enum editor_event editor_take(char **text) {
   pthread_mutex_lock(&lock);
   enum editor_event what = event;
   *text = event_text;
+  event = EDITOR_NOTHING;
   event_text = NULL;
   pthread_mutex_unlock(&lock);
   return what;
 }
 
-// Answers an EDITOR_COMPLETE: what to insert at the cursor, and what to show above the line.
+// Answers an EDITOR_COMPLETE: what to insert at the cursor, and what to show above the line. An
+// answer that comes late, when there is another event, is dropped.
 void editor_answer(const char *insert, const char *list) {
   pthread_mutex_lock(&lock);
   free(answer);
   free(answer_list);
   answer = strdup(insert);
   answer_list = strdup(list);
-  answered = answer && answer_list;
+  answered = answer && answer_list && event == EDITOR_NOTHING;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
 
-// Gives the line that is being typed up; an EDITOR_ABANDONED follows.
+// Whether Ctrl-C came since the line was asked for.
+bool editor_interrupted(void) { return worker_interrupts() != interrupts; }
+
+// Gives the line that is being typed up; an EDITOR_ABANDONED follows, unless its end came before.
 void editor_abandon(void) {
   pthread_mutex_lock(&lock);
   abandoned = true;
+  pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
   if (write(wake[1], "", 1) < 0) return;
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum editor_event { EDITOR_LINE, EDITOR_END, EDITOR_ABANDONED, EDITOR_COMPLETE };
+enum editor_event { EDITOR_LINE, EDITOR_END, EDITOR_ABANDONED, EDITOR_COMPLETE, EDITOR_NOTHING };
 
 bool editor_open(const char **why);
 int editor_fd(void);
@@ -15,6 +15,7 @@ void editor_ask(const char *prompt);
 enum editor_event editor_take(char **text);
 void editor_answer(const char *insert, const char *list);
 void editor_abandon(void);
+bool editor_interrupted(void);
 void editor_remember(const char *line);
 bool editor_load_history(const char *path);
 bool editor_save_history(const char *path);

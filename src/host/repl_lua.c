@@ -24,7 +24,8 @@ static void make_folders(const char *path) {
   }
 }
 
-// repl.open(history file or nil) -> true | nil, why: the terminal is the REPL's from now on
+// repl.open(history file or nil) -> true | nil, why: the terminal is the REPL's from now on. Ctrl-C
+// is never raised in the running task; repl.wait() tells of it.
 static int f_open(lua_State *L) {
   const char *history = luaL_optstring(L, 1, NULL), *why;
   if (!screen_open()) return luaL_fileresult(L, 0, "screen");
@@ -35,13 +36,17 @@ static int f_open(lua_State *L) {
     return 2;
   }
   if (history) editor_load_history(history);
+  loop_self->current->shields++;
+  worker_set_foreground(loop_self->current);
   lua_pushboolean(L, true);
   return 1;
 }
 
+// repl.close(): the terminal is as it was
 static int f_close(lua_State *L) {
   (void)L;
   screen_close();
+  loop_self->current->shields--;
   return 0;
 }
 
@@ -49,7 +54,7 @@ static bool editing; // a line is being edited, or its end has not been taken ye
 
 static enum editor_event take(char **text) {
   enum editor_event event = editor_take(text);
-  editing = event == EDITOR_COMPLETE;
+  if (event != EDITOR_NOTHING) editing = event == EDITOR_COMPLETE;
   return event;
 }
 
@@ -66,35 +71,47 @@ static bool give_up(void) {
   return event == EDITOR_ABANDONED;
 }
 
-// repl.give_up() -> whether it was still being typed: the line ends here, the editor is done with
-// it
-static int f_give_up(lua_State *L) {
-  lua_pushboolean(L, give_up());
-  return 1;
+// Ends the line. What came of Ctrl-C up to now was meant for it.
+static int interrupted(lua_State *L, bool typed) {
+  typed = give_up() || typed;
+  worker_forget_interrupts();
+  lua_pushstring(L, "interrupted");
+  lua_pushboolean(L, typed);
+  return 2;
 }
 
 static int event_came(lua_State *L, int status, lua_KContext context) {
-  static const char *const names[] = {"line", "end", "abandoned", "complete"};
+  static const char *const names[] = {"line", "end", NULL, "complete"};
   struct task *task = (struct task *)context;
   char *text;
   (void)status;
-  if (task_interrupted(task)) task_raise_pending(L, task);
+  task->shields++;
+  if (task->cancels || editor_interrupted()) return interrupted(L, false);
   struct pollfd fd = {.fd = editor_fd(), .events = POLLIN};
-  if (poll(&fd, 1, 0) == 0) return loop_wait_fd(L, editor_fd(), POLLIN, event_came);
-  lua_pushstring(L, names[take(&text)]);
+  enum editor_event event = poll(&fd, 1, 0) > 0 ? take(&text) : EDITOR_NOTHING;
+  if (event == EDITOR_ABANDONED) return interrupted(L, true);
+  if (event == EDITOR_NOTHING) {
+    task->shields--; // only here Ctrl-C wakes the task
+    return loop_wait_fd(L, editor_fd(), POLLIN, event_came);
+  }
+  lua_pushstring(L, names[event]);
   lua_pushstring(L, text);
   free(text);
   return 2;
 }
 
-// repl.wait() -> what came ("line", "end", "abandoned", "complete"), its text; only the task waits
-static int f_wait(lua_State *L) { return event_came(L, LUA_OK, (lua_KContext)loop_self->current); }
+// repl.wait() -> what came: "line", its text | "end" | "complete", what stands before the cursor |
+// "interrupted" (Ctrl-C; the line has ended), whether it was still being typed. Only the task
+// waits.
+static int f_wait(lua_State *L) {
+  struct task *task = loop_self->current;
+  task->shields--;
+  return event_came(L, LUA_OK, (lua_KContext)task);
+}
 
 // repl.ask(prompt): a line is typed from now on; repl.wait() returns it
 static int f_ask(lua_State *L) {
-  const char *prompt = luaL_checkstring(L, 1);
-  give_up(); // Ctrl-C may have been raised between two steps of whoever asked
-  editor_ask(prompt);
+  editor_ask(luaL_checkstring(L, 1));
   editing = true;
   return 0;
 }
@@ -139,11 +156,17 @@ static int f_foreground(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"give_up", f_give_up}, {"answer", f_answer}, {"ask", f_ask},
-    {"close", f_close},     {"flush", f_flush},   {"foreground", f_foreground},
-    {"open", f_open},       {"pause", f_pause},   {"remember", f_remember},
-    {"save", f_save},       {"wait", f_wait},     {NULL, NULL}};
+static const luaL_Reg functions[] = {{"answer", f_answer},
+                                     {"ask", f_ask},
+                                     {"close", f_close},
+                                     {"flush", f_flush},
+                                     {"foreground", f_foreground},
+                                     {"open", f_open},
+                                     {"pause", f_pause},
+                                     {"remember", f_remember},
+                                     {"save", f_save},
+                                     {"wait", f_wait},
+                                     {NULL, NULL}};
 
 // Opens heddle.native.repl.
 int luaopen_heddle_native_repl(lua_State *L) {

@@ -322,7 +322,8 @@ static void never_ran(struct loop *loop, struct task *task) {
   lua_pushnil(loop->base);
   lua_setiuservalue(loop->base, -2, 3);
   lua_pop(loop->base, 1);
-  task_push_cancelled(loop->base, "cancel", NULL);
+  task_push_cancelled(loop->base, task_cancel_reason(task), NULL);
+  task->cancels = 0;
   end_task(loop, task, TASK_CANCELLED, loop->base, 1);
 }
 

@@ -19,6 +19,7 @@ bool task_cancel(struct task *task, enum task_reason reason, bool hard);
 bool task_cancel_now(lua_State *L, struct task *task, bool hard);
 void task_note_canceller(struct task *task, const char *by);
 void task_write_canceller(lua_State *L, char *text, size_t size);
+const char *task_cancel_reason(const struct task *task);
 void task_push_cancelled(lua_State *L, const char *reason, const char *by);
 bool task_is_cancelled(lua_State *L, int arg);
 bool task_interrupted(const struct task *task);

@@ -30,6 +30,9 @@ void task_push_cancelled(lua_State *L, const char *reason, const char *by) {
   luaL_setmetatable(L, CANCELLED_META);
 }
 
+// Why the task was last asked to stop.
+const char *task_cancel_reason(const struct task *task) { return reasons[task->reason]; }
+
 // Whether the value at `arg` is such an object.
 bool task_is_cancelled(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg)) return false;
@@ -116,7 +119,7 @@ void task_raise_pending(lua_State *L, struct task *task) {
   const char *by = NULL;
   if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
     by = lua_tostring(L, -1);
-  task_push_cancelled(L, reasons[task->reason], by);
+  task_push_cancelled(L, task_cancel_reason(task), by);
   if (task->hard) coroutine_stop(L);
   lua_error(L);
 }

@@ -18,7 +18,9 @@
 
 enum { STATUS_DEADLOCK = 3, STATUS_INTERRUPTED = 130 };
 
-static volatile sig_atomic_t interrupts, interrupts_seen, quits;
+static _Atomic uint32_t interrupts;
+static uint32_t interrupts_seen; // of these the ones that somebody was asked to stop for
+static volatile sig_atomic_t quits;
 static bool interactive;
 static const int64_t PATIENCE = 1000000000;
 static const int64_t SAME_INTERRUPT = 250000000;
@@ -45,7 +47,7 @@ static void on_interrupt(int signal) {
   (void)signal;
   if (!interactive && interrupts > 0 && clock_now() - first < SAME_INTERRUPT) return;
   first = clock_now();
-  if (interrupts++ >= 1 && !interactive) {
+  if (atomic_fetch_add(&interrupts, 1) >= 1 && !interactive) {
     worker_kill_all();
     _exit(STATUS_INTERRUPTED);
   }
@@ -126,9 +128,11 @@ static void attend(struct loop *loop, uint32_t why) {
     worker_kill_all();
     _exit(STATUS_DEADLOCK);
   }
-  if (interrupts == interrupts_seen || !loop->main_task) return;
-  interrupts_seen = interrupts;
-  task_cancel(loop->main_task, REASON_INTERRUPTED, false);
+  uint32_t came = interrupts;
+  if (came == interrupts_seen || !loop->main_task) return;
+  // One that came as an entry had just ended is for whoever is in front next.
+  if (task_cancel(loop->main_task, REASON_INTERRUPTED, false) || !interactive)
+    interrupts_seen = came;
 }
 
 // A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is
@@ -154,10 +158,26 @@ static void look(lua_State *L) {
 }
 
 // From now on Ctrl-C and a deadlock stop this task of the root's main loop alone; the program goes
-// on. For a REPL.
+// on. For a REPL. A Ctrl-C that the one before did not get to see is for this one.
 void worker_set_foreground(struct task *task) {
+  struct task *before = loop_self->main_task;
+  bool first = !interactive;
   interactive = true;
   loop_self->main_task = task;
+  if (!first && before != task && before->cancels && before->reason == REASON_INTERRUPTED) {
+    before->cancels = 0;
+    task_cancel(task, REASON_INTERRUPTED, false);
+  }
+  if (interrupts != interrupts_seen) program_ask(arena->root_seat, ATTENTION_SIGNAL);
+}
+
+// How often Ctrl-C came so far. From any thread of the root.
+uint32_t worker_interrupts(void) { return interrupts; }
+
+// Those that came so far are dealt with; the running task, which did it, is not to be stopped.
+void worker_forget_interrupts(void) {
+  interrupts_seen = interrupts;
+  loop_self->current->cancels = 0;
 }
 
 // What every process of the program does first.

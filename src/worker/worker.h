@@ -48,6 +48,8 @@ struct loop *worker_open_interpreter(size_t memory_cap);
 void worker_end_root(struct loop *loop);
 void worker_kill_all(void);
 void worker_set_foreground(struct task *task);
+uint32_t worker_interrupts(void);
+void worker_forget_interrupts(void);
 void worker_drop_start(struct worker *worker);
 bool worker_is_start(int argc, char **argv, int *status);
 
