@@ -51,5 +51,6 @@ double loop_seconds(lua_State *L, int arg, const char *function, const char *wha
 
 // Reads an optional time-out: seconds, or -1 (no end) for nil.
 double loop_timeout(lua_State *L, int arg, const char *function) {
-  return lua_isnoneornil(L, arg) ? -1 : loop_seconds(L, arg, function, "timeout");
+  if (lua_gettop(L) < arg) return -1;
+  return lua_isnil(L, arg) ? -1 : loop_seconds(L, arg, function, "timeout");
 }

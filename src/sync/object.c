@@ -245,10 +245,11 @@ bool sync_attempt_inside(struct sync_object *object, const struct sync_wait *wai
   if (self->record && park_record(self->record)->state == PARK_KICKED)
     park_settle_kick(self->record);
   bool got = my_turn(object, wait, self->record) && wait->take(object, self);
-  if (got)
-    sync_give_up_place(object, self);
-  else if (self->enlist && self->record == 0)
+  if (self->record) {
+    if (got) sync_give_up_place(object, self);
+  } else if (!got && self->enlist) {
     enlist(object, wait->list, self);
+  }
   return got;
 }
 

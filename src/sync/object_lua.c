@@ -102,27 +102,28 @@ void object_push_new(lua_State *L, struct sync_object *object) {
   push_handle(L, object);
 }
 
-static struct sync_handle *any_handle(lua_State *L, int arg) {
+// What may be a handle; its magic tells. The length of a light userdata is 0.
+static inline struct sync_handle *handle_at(lua_State *L, int arg) {
   struct sync_handle *handle = lua_touserdata(L, arg);
-  // the length of a light userdata is 0
-  bool ours = handle && lua_rawlen(L, arg) == sizeof *handle && handle->magic - MAGIC < SYNC_KINDS;
-  return ours ? handle : NULL;
+  return handle && lua_rawlen(L, arg) == sizeof *handle ? handle : NULL;
 }
 
 // The handle of an object of that kind at `arg`; NULL if it is something else.
 struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind) {
-  struct sync_handle *handle = lua_touserdata(L, arg);
-  bool ours = handle && lua_rawlen(L, arg) == sizeof *handle && handle->magic == MAGIC + kind;
-  return ours ? handle : NULL;
+  struct sync_handle *handle = handle_at(L, arg);
+  return handle && handle->magic == MAGIC + kind ? handle : NULL;
+}
+
+static int refuse_self(lua_State *L, enum sync_kind kind, const char *function) {
+  return loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)",
+                     function, metas[kind] + 7, loop_typename(L, 1));
 }
 
 // The handle at index 1 as self of a method; anything else is misuse.
 struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function) {
-  struct sync_handle *handle = object_test(L, 1, kind);
-  if (handle) return handle;
-  loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function,
-              metas[kind] + 7, loop_typename(L, 1));
-  return NULL;
+  struct sync_handle *handle = handle_at(L, 1);
+  if (!handle || handle->magic != MAGIC + kind) refuse_self(L, kind, function);
+  return handle;
 }
 
 static struct sync_object *self_object(lua_State *L) {
@@ -189,7 +190,8 @@ static void own_methods(lua_State *L) {
 static int m_index(lua_State *L) {
   enum { OFTEN = 100 };
   lua_settop(L, 2);
-  struct sync_handle *handle = any_handle(L, 1);
+  struct sync_handle *handle = handle_at(L, 1);
+  if (handle && handle->magic - MAGIC >= SYNC_KINDS) handle = NULL;
   if (handle && ++handle->lookups == OFTEN) own_methods(L);
   lua_settop(L, 2);
   return push_member(L, handle);

@@ -71,10 +71,11 @@ static int put_reference(lua_State *L, struct sync_queue *q, const struct queue_
   return put_finish(L, q, &ask, true);
 }
 
-static int put(lua_State *L, const char *function, double timeout, const char *full) {
-  struct sync_queue *q = queue_of(lua_touserdata(L, 1));
+static int put(lua_State *L, struct sync_queue *q, const char *function, double timeout,
+               const char *full) {
   struct queue_put how = {.op = &put_op, .timeout = timeout, .full = full};
   check_item(L, 2, function);
+  if (q->interp == 0 && q->order != SYNC_PRIORITY) return queue_put_message(L, q, &how);
   lua_settop(L, 2);
   if (timeout > 0)
     lua_pushinteger(L, clock_deadline(timeout));
@@ -88,21 +89,22 @@ static int put(lua_State *L, const char *function, double timeout, const char *f
 
 // The queue at 1 has become one of messages while the put waited: puts a copy in what time is left.
 static int put_again(lua_State *L) {
-  if (lua_isnil(L, 3)) return put(L, "queue:put", -1, "timeout");
+  struct sync_queue *q = queue_of(lua_touserdata(L, 1));
+  if (lua_isnil(L, 3)) return put(L, q, "queue:put", -1, "timeout");
   double left = (double)(lua_tointeger(L, 3) - clock_now()) / 1e9;
-  return put(L, "queue:put", left > 0 ? left : 0, "timeout");
+  return put(L, q, "queue:put", left > 0 ? left : 0, "timeout");
 }
 
 // queue:put(item[, timeout]) -> true | nil, "timeout"|"closed"
 static int m_put(lua_State *L) {
-  object_check(L, SYNC_QUEUE, "queue:put");
-  return put(L, "queue:put", loop_timeout(L, 3, "queue:put"), "timeout");
+  struct sync_queue *q = queue_of(object_check(L, SYNC_QUEUE, "queue:put"));
+  return put(L, q, "queue:put", loop_timeout(L, 3, "queue:put"), "timeout");
 }
 
 // queue:try_put(item) -> true | nil, "full"|"closed"
 static int m_try_put(lua_State *L) {
-  object_check(L, SYNC_QUEUE, "queue:try_put");
-  return put(L, "queue:try_put", 0, "full");
+  struct sync_queue *q = queue_of(object_check(L, SYNC_QUEUE, "queue:try_put"));
+  return put(L, q, "queue:try_put", 0, "full");
 }
 
 // check_items(queue, list, function): raises what one of the list's items would raise in a put.

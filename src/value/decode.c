@@ -508,6 +508,8 @@ static int decode_plain(lua_State *L, const unsigned char *bytes, size_t len) {
 // bytes: must not change or go meanwhile, although Lua code may run (`require`, finalizers).
 // Raises `damaged message: …`, what `require` raises, or a memory error.
 int value_decode(lua_State *L, const void *bytes, size_t len) {
+  const unsigned char *first = bytes;
+  if (len > 0 && *first < WIRE_MESSAGE) return decode_plain(L, bytes, len); // refers to nothing
   value_claim(bytes, len);
   return value_decode_claimed(L, bytes, len);
 }
