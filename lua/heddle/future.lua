@@ -231,17 +231,35 @@ function future:running()
 end
 
 
+-- Reads {hard=}.
+local function check_cancel(options)
+  if options == nil then return false end
+  if type(options) ~= "table" then
+    core.misuse(3, "bad-argument",
+      "future:cancel: options: a table such as {hard=true} expected, got %s", type(options))
+  end
+  for key in pairs(options) do
+    if key ~= "hard" then
+      core.misuse(3, "unknown-option",
+        "future:cancel: options: unknown option '%s' (there are: hard)", tostring(key))
+    end
+  end
+  if options.hard ~= nil and type(options.hard) ~= "boolean" then
+    core.misuse(3, "bad-option", "future:cancel: hard: true or false expected, got %s",
+      type(options.hard))
+  end
+  return options.hard == true
+end
+
+
 ---Drops a job that has not begun; one that runs is asked as by h:cancel().
 ---@param options? {hard?: boolean}
 ---@return boolean taken
 function future:cancel(options)
   check(self, "cancel")
-  if options ~= nil and type(options) ~= "table" then
-    core.misuse(2, "bad-argument",
-      "future:cancel: options: a table such as {hard=true} expected, got %s", type(options))
-  end
+  local hard = check_cancel(options)
   if ended[self.state] then return false end
-  return self.pool.backend.cancel(self.pool, self, options ~= nil and options.hard == true)
+  return self.pool.backend.cancel(self.pool, self, hard)
 end
 
 

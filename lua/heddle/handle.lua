@@ -71,7 +71,10 @@ end
 
 -- Runs `fn(h)` as a task of this OS thread when `h` has ended, also when it has already.
 local function on_done(h, fn)
-  if type(fn) ~= "function" then
+  if not require("heddle.task_group").is_handle(h) then
+    error(("on_done: self: a handle expected, got %s (call it with a colon) [bad-self]")
+      :format(type(h)), 2)
+  elseif type(fn) ~= "function" then
     error(("on_done: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
   end
   native.internal(native.start(handle.call_done, h, fn))

@@ -81,18 +81,20 @@ end
 
 -- submitting ------------------------------------------------------------------------------------
 
-local function check(self, what)
+local function check(self, what, level)
+  level = level or 3
   if getmetatable(self) ~= meta then
-    misuse(3, "bad-self", "pool:%s: self: a pool expected, got %s (call it with a colon)", what,
-      type(self))
+    misuse(level, "bad-self", "pool:%s: self: a pool expected, got %s (call it with a colon)",
+      what, type(self))
   elseif self.interpreter ~= jobs.interpreter() then
-    misuse(3, "pool-elsewhere", "pool:%s: %s belongs to the process that made it", what, self.name)
+    misuse(level, "pool-elsewhere", "pool:%s: %s belongs to the process that made it", what,
+      self.name)
   end
 end
 
 
 local function check_open(self, what)
-  check(self, what)
+  check(self, what, 4)
   if self.broken then
     local err = self.broken.err
     error(type(err) == "string" and ("pool:%s: %s is broken: %s [pool-broken]")
@@ -233,7 +235,7 @@ end
 local function stream(self, what, fn, ordered, iterable, state, control)
   check_function(what, fn)
   if type(iterable) ~= "table" and type(iterable) ~= "function" then
-    misuse(3, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
+    misuse(2, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
       what, type(iterable))
   end
   return pool_map.stream(self, fn, ordered, iterable, state, control)

@@ -166,6 +166,7 @@ end
 ---@return any value what it returned, or nil
 ---@return string? reason "timeout"
 function native.condition_methods:wait_for(pred, timeout)
+  native.condition_check(self, "condition:wait_for")
   if type(pred) ~= "function" then
     misuse("bad-argument", "condition:wait_for: pred: a function expected, got %s", type(pred))
   elseif timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
@@ -173,7 +174,7 @@ function native.condition_methods:wait_for(pred, timeout)
       tostring(timeout))
   end
   local limit = timeout and now() + timeout
-  native.condition_check(self, "condition:wait_for")
+  native.condition_check(self, "condition:wait_for", true)
   while true do
     local value = pred()
     if value then return value end

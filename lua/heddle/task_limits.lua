@@ -26,18 +26,18 @@ end
 
 ---Calls `fn` and cancels it where it waits when the time is up. Its clean-up is waited for; an
 ---error from there wins, and so does a value that `fn` returns all the same.
----@param seconds? number nil: no limit; 0: the first wait fails
+---@param s? number seconds; nil: no limit; 0: the first wait fails
 ---@param fn function
 ---@param ... any
 ---@return any ... its results, or nil, "timeout"
-function limits.timeout(seconds, fn, ...)
-  if seconds ~= nil and not (type(seconds) == "number" and seconds >= 0) then
+function limits.timeout(s, fn, ...)
+  if s ~= nil and not (type(s) == "number" and s >= 0) then
     misuse(2, "bad-time", "task.timeout: s: a number of seconds >= 0 expected, got %s",
-      tostring(seconds))
+      tostring(s))
   end
   check_function("task.timeout", fn)
-  if seconds == nil then return fn(...) end
-  local limit <close> = deadline.begin(seconds)
+  if s == nil then return fn(...) end
+  local limit <close> = deadline.begin(s)
   return finish(limit, xpcall(fn, deadline.keep_traceback, ...))
 end
 

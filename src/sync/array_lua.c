@@ -65,6 +65,8 @@ static int m_add(lua_State *L) {
   return shared_push(L, array->kind, sync_number_add(at, array->kind, step));
 }
 
+static int m_lock(lua_State *L) { return shared_lock(L, SYNC_ARRAY, "array:lock"); }
+
 static void fill_from_list(lua_State *L, const struct sync_array *array) {
   lua_Unsigned n = lua_rawlen(L, 3);
   if (n > array->length)
@@ -94,7 +96,7 @@ static int f_array(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"__len", m_len}, {"add", m_add}, {"lock", shared_lock}, {NULL, NULL}};
+    {"__len", m_len}, {"add", m_add}, {"lock", m_lock}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"array", f_array}, {NULL, NULL}};
 

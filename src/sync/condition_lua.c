@@ -169,9 +169,14 @@ static const luaL_Reg methods[] = {{"acquire", m_acquire},
                                    {"wait", m_wait},
                                    {NULL, NULL}};
 
-// sync.condition_check(condition, function): its lock is held, else it is misuse of that function.
+// sync.condition_check(condition, function[, held]): it is a condition, and if `held` its lock is
+// held, else it is misuse of that function.
 static int f_check(lua_State *L) {
-  held_self(L, luaL_checkstring(L, 2));
+  const char *function = luaL_checkstring(L, 2);
+  if (lua_toboolean(L, 3))
+    held_self(L, function);
+  else
+    self(L, function);
   return 0;
 }
 

@@ -93,28 +93,40 @@ static int f_value(lua_State *L) {
   return 1;
 }
 
-// The data of any kind at 1: an object with a lock behind it.
-static struct sync_data *data_at_1(lua_State *L, const char *function) {
+// The data of any kind at 1: an object with a lock behind it; NULL: something else.
+static struct sync_data *data_at_1(lua_State *L) {
   static const enum sync_kind kinds[] = {SYNC_VALUE, SYNC_ARRAY, SYNC_DICT};
   for (int i = 0; i < 3; i++) {
     struct sync_handle *handle = object_test(L, 1, kinds[i]);
     if (handle) return (struct sync_data *)handle->object;
   }
-  loop_misuse(L, "bad-argument", "%s: x: a shared value, array or dict expected, got %s", function,
-              loop_typename(L, 1));
   return NULL;
 }
 
-// shared.lock(x[, timeout]) -> guard[, "abandoned"] | nil, "timeout"; also value:lock, array:lock
-int shared_lock(lua_State *L) {
-  const struct sync_data *data = data_at_1(L, "shared.lock");
-  return rlock_hold(L, sync_data_lock(data), loop_timeout(L, 2, "shared.lock"));
+static int hold(lua_State *L, const struct sync_data *data, const char *function) {
+  return rlock_hold(L, sync_data_lock(data), loop_timeout(L, 2, function));
 }
 
-static const luaL_Reg methods[] = {{"add", m_add},        {"cas", m_cas}, {"get", m_get},
-                                   {"lock", shared_lock}, {"set", m_set}, {NULL, NULL}};
+// shared.lock(x[, timeout]) -> guard[, "abandoned"] | nil, "timeout"
+static int f_lock(lua_State *L) {
+  const struct sync_data *data = data_at_1(L);
+  if (!data)
+    loop_misuse(L, "bad-argument", "shared.lock: x: a shared value, array or dict expected, got %s",
+                loop_typename(L, 1));
+  return hold(L, data, "shared.lock");
+}
 
-static const luaL_Reg functions[] = {{"lock", shared_lock}, {"value", f_value}, {NULL, NULL}};
+// The same as the method `function` of the data of a kind, at 1.
+int shared_lock(lua_State *L, enum sync_kind kind, const char *function) {
+  return hold(L, (struct sync_data *)object_check(L, kind, function)->object, function);
+}
+
+static int m_lock(lua_State *L) { return shared_lock(L, SYNC_VALUE, "value:lock"); }
+
+static const luaL_Reg methods[] = {{"add", m_add},   {"cas", m_cas}, {"get", m_get},
+                                   {"lock", m_lock}, {"set", m_set}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"lock", f_lock}, {"value", f_value}, {NULL, NULL}};
 
 // Opens heddle.native.shared; the guards are heddle.native.sync's.
 int luaopen_heddle_native_shared(lua_State *L) {

@@ -11,6 +11,6 @@ uint64_t shared_read(lua_State *L, int arg, enum sync_value_kind kind, const cha
                      const char *what);
 int shared_push(lua_State *L, enum sync_value_kind kind, uint64_t bits);
 enum sync_value_kind shared_kind(lua_State *L, const char *function);
-int shared_lock(lua_State *L);
+int shared_lock(lua_State *L, enum sync_kind kind, const char *function);
 
 #endif
