@@ -164,6 +164,22 @@ describe("make install", function()
   end)
 end)
 
+describe("the Debian source package", function()
+  it("needs what the build installs", function()
+    local wanted = helper.slurp("tools/deps.sh"):match "\n    build%)\n.-'END'\n(.-)END"
+    local control = helper.slurp "debian/control"
+    local needed = control:match "\nBuild%-Depends: (.-)\n%u"
+    for package in wanted:gmatch "([%w.-]+) [^\n]*\n" do
+      assert(needed:find(package, 1, true), package .. " is no build dependency")
+    end
+    local recommended = control:match "\nRecommends: ([^\n]*)"
+    for _, package in ipairs { "libssl3", "libcurl4", "libmicrohttpd12", "libedit2",
+      "lua-sql-sqlite3" } do
+      assert(recommended:find(package, 1, true), package)
+    end
+  end)
+end)
+
 describe("the manual pages", function()
   local function plain(path) return (helper.slurp(path):gsub("\\%-", "-"):gsub("\\e", "\\")) end
 
