@@ -108,6 +108,39 @@ describe("heddle compare", function()
     assert.is_true(cjson.decode(r.out).partial)
   end)
 
+  -- The job that is begun as the n-th of all rounds sends Ctrl-C's signal: in the warm-up, as the
+  -- last one of the first round, in the second round.
+  helper.each_model("ends cleanly at Ctrl-C in each phase", function(_, model)
+    local ringing = [[
+      local count = require("heddle.shared").value("int", 0)
+      local root = require("heddle.process").current().pid
+      return require("heddle.mix").new { jobs = 2, kinds = { a = { run = function()
+        if count:add(1) == %d then require("luv").kill(root, "sigint") end
+        require("heddle").sleep(0.002)
+      end } } }
+    ]]
+    -- the job's number, how many runs there are at least, how many jobs the first one has done
+    for _, case in ipairs { { 1, 0, 0 }, { 4, 1, 1 }, { 5, 1, 2 } } do
+      local r = compare({ "--models=" .. model, "--workers=1", "--rounds=1000", "--json=-" },
+        { mix = ringing:format(case[1]) })
+      assert.equal(130, r.code, r.all)
+      assert.matches("%(partial: interrupted%)\n", r.err)
+      local c = cjson.decode(r.out)
+      assert.is_true(c.partial)
+      assert.is_true(#c.runs >= case[2] and #c.runs <= case[2] + 1, r.all)
+      assert.is_true(case[2] == 0 or c.runs[1].totals.done >= case[3], r.all)
+    end
+  end)
+
+  it("leaves what stands in its files until there are results", function()
+    local path = os.tmpname()
+    helper.spit(path, "old")
+    local r = compare({ "--models=task", "--csv=" .. path }, { mix = "error 'no'" })
+    assert.equal(1, r.code)
+    assert.equal("old", helper.slurp(path))
+    os.remove(path)
+  end)
+
   it("shows its progress a line a second where it is asked to", function()
     local long = "return require('heddle.mix').new { jobs = 1, kinds = { a = { io = 1.4 } } }"
     local r = compare({ "--models=threads", "--rounds=1", "--warmup=0", "--live" }, { mix = long })

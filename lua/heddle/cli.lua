@@ -33,15 +33,10 @@ local function cut(trace)
 end
 
 
-local function is_interrupt(err)
-  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
-end
-
-
 --- Turns an uncaught error into what is printed; an interruption and an object that prints itself
 --- stay.
 local function trace_error(err)
-  if is_interrupt(err) then return err end
+  if usage.is_interrupt(err) then return err end
   local meta = getmetatable(err)
   if type(err) ~= "string" and not (type(meta) == "table" and meta.__tostring) then
     local kind = type(err)
@@ -58,7 +53,7 @@ end
 local function run(chunk, ...)
   local ok, err = xpcall(chunk, trace_error, ...)
   if ok then return 0 end
-  if is_interrupt(err) then
+  if usage.is_interrupt(err) then
     complain("interrupted")
     return INTERRUPTED
   end
@@ -416,7 +411,7 @@ local function failed(err)
     complain(err.usage)
     return USAGE
   end
-  if is_interrupt(err) then
+  if usage.is_interrupt(err) then
     complain "interrupted"
     return INTERRUPTED
   end

@@ -93,7 +93,6 @@ local function run_one(args, out, setup, label)
     seed = args.seed, time = args.time, quiet = true, progress = out:progress(label),
     method = setup.model == "processes" and args.method or nil,
   }):run()
-  out:clear()
   return r
 end
 
@@ -108,7 +107,7 @@ local function run_rounds(args, out, list, runs)
       if round >= 1 then
         r.round = round
         runs[#runs + 1] = r
-        out:add(r)
+        require("heddle.task").shield(out.add, out, r)
       end
       if r.interrupted then return false end
     end
@@ -117,16 +116,11 @@ local function run_rounds(args, out, list, runs)
 end
 
 
-local function is_interrupt(err)
-  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
-end
-
-
 local function measure(args, out, list)
   local runs = {}
   local ok, complete = pcall(run_rounds, args, out, list, runs)
   out:clear()
-  if not ok and not is_interrupt(complete) then error(complete, 0) end
+  if not ok and not usage.is_interrupt(complete) then error(complete, 0) end
   return runs, not (ok and complete)
 end
 
@@ -161,6 +155,17 @@ local function introduce(args, list)
 end
 
 
+--- Prints and writes what was measured, whole, also when it is interrupted meanwhile.
+local function show(args, out, runs, partial)
+  local compared = require("heddle.comparison").new {
+    runs = runs, seed = args.seed, mix = args.mix.name, partial = partial or nil,
+  }
+  out:print(compared:tables() .. "\n")
+  out:print(out:bold(compared:last_line()))
+  out:finish(compared)
+end
+
+
 --- Runs `heddle compare`.
 ---@param words string[]  the words after the verb
 ---@return integer status  0, or 130 when interrupted; raises usage failures
@@ -174,12 +179,7 @@ function compare.main(words)
   local out, list = outputs.open(args), setups(args)
   introduce(args, list)
   local runs, partial = measure(args, out, list)
-  local compared = require("heddle.comparison").new {
-    runs = runs, seed = args.seed, mix = args.mix.name, partial = partial or nil,
-  }
-  out:print(compared:tables() .. "\n")
-  out:print(out:bold(compared:last_line()))
-  out:finish(compared)
+  require("heddle.task").shield(show, args, out, runs, partial)
   return partial and INTERRUPTED or 0
 end
 

@@ -5,6 +5,7 @@
 
 local options = require "heddle.options"
 local outputs = require "heddle.outputs"
+local task = require "heddle.task"
 local usage = require "heddle.usage"
 
 local demo = {}
@@ -99,8 +100,7 @@ local function run_one(args, out, model, quiet)
     time = args.time, method = model == "processes" and args.method or nil,
     full_time = args.full_time, queue = args.queue, quiet = quiet, progress = out:progress(model),
   }):run()
-  out:clear()
-  out:add(r)
+  task.shield(out.add, out, r)
   return r
 end
 
@@ -116,36 +116,46 @@ end
 local function demo_one(args, out)
   if not args.quiet then introduce(args, io.stderr, args.model) end
   local r = run_one(args, out, args.model, args.quiet)
-  out:print(r:text())
-  out:finish(r)
+  task.shield(function() -- what was measured comes out whole, also when it is interrupted meanwhile
+    out:print(r:text())
+    out:finish(r)
+  end)
   return r.interrupted and INTERRUPTED or 0
 end
 
 
 --- Runs the models one after the other; an interruption ends the row.
-local function run_all(args, out)
-  local runs = {}
+---@return boolean complete
+local function run_all(args, out, runs)
   for _, model in ipairs(MODELS) do
     local r = run_one(args, out, model, true)
     runs[#runs + 1] = r
-    if r.interrupted then break end
+    if r.interrupted then return false end
   end
-  return runs
+  return true
 end
 
 
-local function demo_all(args, out)
-  introduce(args, out.out, "all four models")
-  local runs = run_all(args, out)
+local function show_all(args, out, runs, partial)
   local compared = require("heddle.comparison").new {
     runs = runs, seed = args.seed, mix = args.mix and args.mix.name,
-    partial = runs[#runs].interrupted,
+    partial = partial,
   }
   if compared.partial then out:print "(partial: interrupted)" end
   out:print(compared:summary() .. "\n" .. (compared.reason and "\n" .. compared.reason or ""))
   out:print(out:bold(compared.answer))
   out:finish(compared)
-  return runs[#runs].interrupted and INTERRUPTED or 0
+end
+
+
+local function demo_all(args, out)
+  introduce(args, out.out, "all four models")
+  local runs = {}
+  local ok, complete = pcall(run_all, args, out, runs)
+  if not ok and not usage.is_interrupt(complete) then error(complete, 0) end
+  local partial = not (ok and complete) or nil
+  task.shield(show_all, args, out, runs, partial)
+  return partial and INTERRUPTED or 0
 end
 
 

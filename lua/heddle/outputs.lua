@@ -70,21 +70,23 @@ local function check_stdout(args)
 end
 
 
-local function open_file(form, path)
+local function open_file(form, path, mode)
   if path == "-" then return io.stdout end
-  local file, why = io.open(path, "w")
+  local file, why = io.open(path, mode)
   if not file then error({ failed = ("--%s: can't write %s"):format(form, why) }, 0) end
   return file
 end
 
 
---- Opens everything before anything is started, so that a wrong path costs no run.
+--- Looks before anything is started whether everything can be written, so that a wrong path costs
+--- no run. What stands in the files stays until there are results.
 ---@param args table  what the command was given
 ---@return heddle.outputs.Outputs  raises {failed=} or a usage failure
 function outputs.open(args)
-  local self = setmetatable({ args = args, files = {}, out = check_stdout(args) }, meta)
+  local self = setmetatable({ args = args, out = check_stdout(args) }, meta)
   for _, form in ipairs(FORMS) do
-    if args[form] then self.files[form] = open_file(form, args[form]) end
+    local file = args[form] and open_file(form, args[form], "a")
+    if file and file ~= io.stdout then file:close() end
   end
   if args.live then
     self.stop_live = require("heddle.top").live()
@@ -102,6 +104,7 @@ end
 --- Takes the recorded events of a run that has just ended.
 ---@param r heddle.report.Report
 function methods:add(r)
+  self:clear()
   if self.recording then self.recording:add(r) end
 end
 
@@ -122,8 +125,9 @@ end
 function methods:finish(result)
   local by_form = writers(result)
   for _, form in ipairs(FORMS) do
-    local file = self.files[form]
-    if file then
+    local path = self.args[form]
+    if path then
+      local file = open_file(form, path, "w")
       local ok, why = report_write.to_file(file, by_form[form])
       if file ~= io.stdout then file:close() end
       if not ok then error({ failed = ("--%s: can't write: %s"):format(form, why) }, 0) end

@@ -60,15 +60,16 @@ end
 ---@param report heddle.report.Report  with t0, wall
 function methods:add(report)
   local key, till = key_of(report), require("heddle").now()
+  local from = math.max(self.till or 0, (report.t0 or 0) - MARGIN)
+  local timeline = require("heddle.trace").collect(from, till)
+  require("heddle.timeline").correct_jobs(timeline, report)
   local part = self.parts[key]
   if not part then
     part = {}
     self.parts[key], self.parts[#self.parts + 1] = part, part
   end
-  part.model, part.workers = report.model, report.worker_count
-  local from = math.max(self.till or 0, (report.t0 or 0) - MARGIN)
-  part.timeline, self.till = require("heddle.trace").collect(from, till), till
-  require("heddle.timeline").correct_jobs(part.timeline, report)
+  part.model, part.workers, part.timeline = report.model, report.worker_count, timeline
+  self.till = till
 end
 
 

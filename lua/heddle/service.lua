@@ -15,6 +15,7 @@
 local service_figures = require "heddle.service_figures"
 local service_options = require "heddle.service_options"
 local service_run = require "heddle.service_run"
+local task = require "heddle.task"
 
 ---@class heddle.service
 local service = {}
@@ -72,10 +73,12 @@ function methods:run()
   local run, before = service_run.new(self), service_figures.take(self)
   local ok, err = pcall(service_run.to_the_end, self, run)
   local interrupted = not ok and type(err) == "table" and err.reason == "interrupted"
-  if not ok then service_run.abort(self, run, interrupted and "interrupted" or "stopped") end
-  service_run.let_go(run)
-  if not ok and not interrupted then error(err, 0) end
-  return service_figures.report(self, run, before, interrupted)
+  return task.shield(function() -- an interruption that comes only now changes nothing any more
+    if not ok then service_run.abort(self, run, interrupted and "interrupted" or "stopped") end
+    service_run.let_go(run)
+    if not ok and not interrupted then error(err, 0) end
+    return service_figures.report(self, run, before, interrupted)
+  end)
 end
 
 

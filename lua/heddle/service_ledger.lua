@@ -118,12 +118,18 @@ local function reason(worker)
 end
 
 
---- The job that a worker had begun and not ended.
+--- The job that a worker had begun and not ended. What it has done is counted for it.
 local function in_hand(self, worker)
+  local number
+  worker.jobs, worker.cpu = 0, 0.0
   for i = 1, self.plan.count do
     local state = self.rows.state[i]
-    if state & 15 == CODES.running and state >> 24 == worker.number then return i - 1 end
+    if state >> 24 == worker.number then
+      if state & 15 == CODES.running then number = i - 1 end
+      worker.jobs, worker.cpu = worker.jobs + 1, worker.cpu + self.rows.cpu[i]
+    end
   end
+  return number
 end
 
 

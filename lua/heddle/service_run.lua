@@ -12,6 +12,7 @@ local service_follow = require "heddle.service_follow"
 local service_ledger = require "heddle.service_ledger"
 local service_worker = require "heddle.service_worker"
 local sync = require "heddle.sync"
+local task = require "heddle.task"
 local trace = require "heddle.native.trace"
 
 local service_run = {}
@@ -172,7 +173,7 @@ local function begin_work(ctx)
 end
 
 
-local function start_worker(self, run)
+local function start_one(self, run)
   local number = #run.ledger.workers + 1
   local name = ("%s-%d"):format(WORKER[self.model], number)
   local options = { name = name, method = self.method }
@@ -180,6 +181,12 @@ local function start_worker(self, run)
   run.ledger:add_worker(name, handle)
   local events = run.events
   handle:on_done(function() events:put { gone = number } end)
+end
+
+
+--- Starts a worker and enters it into the ledger, with no interruption between the two.
+local function start_worker(self, run)
+  task.shield(start_one, self, run)
 end
 
 

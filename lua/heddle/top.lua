@@ -110,18 +110,13 @@ local function pause(time, listening)
 end
 
 
-local function is_interrupt(err)
-  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
-end
-
-
 -- Calls `body`, and `restore` however that ends; Ctrl-C and SIGTERM are ways to end it.
 local function guarded(body, restore)
   local handler = loop.on_signal("SIGTERM", function() asked_to_end = true end)
   local ok, err = pcall(body)
   handler:stop()
   restore()
-  if not ok and not is_interrupt(err) then error(err, 0) end
+  if not ok and not usage.is_interrupt(err) then error(err, 0) end
   return 0
 end
 

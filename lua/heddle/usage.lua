@@ -38,6 +38,14 @@ function usage.is_failure(err)
 end
 
 
+--- Whether an error is the interruption of Ctrl-C.
+---@param err any
+---@return boolean
+function usage.is_interrupt(err)
+  return type(err) == "table" and err.code == "cancelled" and err.reason == "interrupted"
+end
+
+
 --- One row of the edit distance's table, for one more letter of `a`, from the two rows before it.
 local function next_row(rows, a, b, i)
   local row, above, higher = { [0] = i }, rows[i - 1], rows[i - 2]
