@@ -200,7 +200,7 @@ describe("task.scope", function()
       kept = s
       raises("scope:start: fn: a function expected, got nil %[bad%-argument%]$", s.start, s)
       raises("scope:add: h: a handle expected, got number %[bad%-argument%]$", s.add, s, 1)
-      raises("not started", s.add, s, task.new(print))
+      raises("scope:add: h: a started handle .*%[not%-started%]$", s.add, s, task.new(print))
       raises("unknown option 'nam'", s.start, s, { nam = "x" }, print)
       raises("scope:start: self: .*%[bad%-self%]$", s.start, print)
     end)

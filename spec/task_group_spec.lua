@@ -80,6 +80,11 @@ describe("task.gather", function()
   it("refuses bad arguments by name", function()
     raises("task.gather: item 1: a handle expected, got number %[bad%-argument%]$", task.gather, 5)
     raises("task.gather: item 1: .*got nil", task.gather, nil)
+    local h = task.start(after, 0)
+    raises("^task.gather: item 2: a started handle expected, got task .* %(pending%) "
+      .. "%[not%-started%]$", task.gather, h, task.new(after, 0))
+    h:join()
+    assert.equal("done", h:status()) -- and not cancelled
     raises("task_group_spec.*task.gather: options: unknown option 'error' %(there are: errors%)",
       function() task.gather({}, { error = true }) end)
   end)
@@ -133,7 +138,8 @@ describe("task.wait", function()
     refused('task.wait: when: "all"', function() task.wait({}, { when = "some" }) end)
     refused("task.wait: timeout: .*%-1", function() task.wait({}, { timeout = -1 }) end)
     refused("task.wait: options: unknown option 'whne'", function() task.wait({}, { whne = 1 }) end)
-    raises("not started", task.wait, { task.new(after, 0) })
+    raises("task.wait: item 1: a started handle .*%[not%-started%]$", task.wait,
+      { task.new(after, 0) })
     raises("own end", task.wait, { task.current() })
   end)
 end)

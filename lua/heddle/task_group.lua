@@ -21,6 +21,12 @@ local function is_handle(value)
 end
 
 
+-- Whether it was begun, be it over by now.
+function group.is_started(h)
+  return h:alive() or h:status() ~= "pending"
+end
+
+
 -- The handles, each once, in order; anything else is misuse.
 local function distinct(name, list)
   if type(list) ~= "table" then
@@ -31,6 +37,9 @@ local function distinct(name, list)
     local h = list[i]
     if not is_handle(h) then
       misuse(3, "bad-argument", "%s: item %d: a handle expected, got %s", name, i, type(h))
+    elseif not group.is_started(h) then
+      misuse(3, "not-started", "%s: item %d: a started handle expected, got %s", name, i,
+        tostring(h))
     end
     if not seen[h] then handles[#handles + 1] = h end
     seen[h] = true

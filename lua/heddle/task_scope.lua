@@ -97,8 +97,10 @@ function scope:add(h)
   check_open(self, "add")
   if not group.is_handle(h) then
     misuse(2, "bad-argument", "scope:add: h: a handle expected, got %s", type(h))
+  elseif not group.is_started(h) then
+    misuse(2, "not-started", "scope:add: h: a started handle expected, got %s", tostring(h))
   end
-  h:join(0) -- one that was not started is misuse
+  h:join(0) -- oneself is misuse
   native.internal(native.start({ daemon = true }, watch, self, h))
   return enter(self, h)
 end
