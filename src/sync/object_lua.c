@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAGIC 0x686564646c650000u // plus the kind
-
 static const char *const metas[SYNC_KINDS] = {
     [SYNC_LOCK] = "heddle.lock",           [SYNC_QUEUE] = "heddle.queue",
     [SYNC_WORKER] = "heddle.worker",       [SYNC_EVENT] = "heddle.event",
@@ -54,7 +52,7 @@ static void delist(struct sync_handle *handle) {
 // Pushes the userdata of an object, taking over one reference of this process.
 static void push_handle(lua_State *L, struct sync_object *object) {
   struct sync_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  handle->magic = MAGIC + object->kind;
+  handle->magic = OBJECT_MAGIC + object->kind;
   handle->object = object;
   handle->own = 0;
   handle->lookups = 0;
@@ -102,28 +100,11 @@ void object_push_new(lua_State *L, struct sync_object *object) {
   push_handle(L, object);
 }
 
-// What may be a handle; its magic tells. The length of a light userdata is 0.
-static inline struct sync_handle *handle_at(lua_State *L, int arg) {
-  struct sync_handle *handle = lua_touserdata(L, arg);
-  return handle && lua_rawlen(L, arg) == sizeof *handle ? handle : NULL;
-}
-
-// The handle of an object of that kind at `arg`; NULL if it is something else.
-struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind) {
-  struct sync_handle *handle = handle_at(L, arg);
-  return handle && handle->magic == MAGIC + kind ? handle : NULL;
-}
-
-static int refuse_self(lua_State *L, enum sync_kind kind, const char *function) {
-  return loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)",
-                     function, metas[kind] + 7, loop_typename(L, 1));
-}
-
-// The handle at index 1 as self of a method; anything else is misuse.
-struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function) {
-  struct sync_handle *handle = handle_at(L, 1);
-  if (!handle || handle->magic != MAGIC + kind) refuse_self(L, kind, function);
-  return handle;
+// Raises that the value at index 1 is no self of a method.
+struct sync_handle *object_refuse(lua_State *L, enum sync_kind kind, const char *function) {
+  loop_misuse(L, "bad-self", "%s: self: a %s expected, got %s (call it with a colon)", function,
+              metas[kind] + 7, loop_typename(L, 1));
+  return NULL;
 }
 
 static struct sync_object *self_object(lua_State *L) {
@@ -190,8 +171,8 @@ static void own_methods(lua_State *L) {
 static int m_index(lua_State *L) {
   enum { OFTEN = 100 };
   lua_settop(L, 2);
-  struct sync_handle *handle = handle_at(L, 1);
-  if (handle && handle->magic - MAGIC >= SYNC_KINDS) handle = NULL;
+  struct sync_handle *handle = object_at(L, 1);
+  if (handle && handle->magic - OBJECT_MAGIC >= SYNC_KINDS) handle = NULL;
   if (handle && ++handle->lookups == OFTEN) own_methods(L);
   lua_settop(L, 2);
   return push_member(L, handle);

@@ -31,8 +31,7 @@ struct object_travel {
 
 void object_push(lua_State *L, struct sync_object *object);
 void object_push_new(lua_State *L, struct sync_object *object);
-struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind);
-struct sync_handle *object_check(lua_State *L, enum sync_kind kind, const char *function);
+struct sync_handle *object_refuse(lua_State *L, enum sync_kind kind, const char *function);
 void object_open(lua_State *L, enum sync_kind kind, const luaL_Reg *methods);
 void object_retain_all_for(const struct interp *interp, uint32_t process);
 void object_let_go(struct sync_handle *handle);
@@ -49,5 +48,26 @@ void object_set_travel(enum sync_kind kind, const struct object_travel *ops);
 void jobs_thread_end(void);
 void object_set_cross(enum sync_kind kind, void (*cross)(lua_State *L, int handle));
 int object_timed_out(lua_State *L, const char *reason);
+
+#define OBJECT_MAGIC 0x686564646c650000u // plus the kind
+
+// What may be a handle; its magic tells. The length of a light userdata is 0.
+static inline struct sync_handle *object_at(lua_State *L, int arg) {
+  struct sync_handle *handle = (struct sync_handle *)lua_touserdata(L, arg);
+  return handle && lua_rawlen(L, arg) == sizeof *handle ? handle : NULL;
+}
+
+// The handle of an object of that kind at `arg`; NULL if it is something else.
+static inline struct sync_handle *object_test(lua_State *L, int arg, enum sync_kind kind) {
+  struct sync_handle *handle = object_at(L, arg);
+  return handle && handle->magic == OBJECT_MAGIC + kind ? handle : NULL;
+}
+
+// The handle at index 1 as self of a method; anything else is misuse.
+static inline struct sync_handle *object_check(lua_State *L, enum sync_kind kind,
+                                               const char *function) {
+  struct sync_handle *handle = object_test(L, 1, kind);
+  return handle ? handle : object_refuse(L, kind, function);
+}
 
 #endif
