@@ -88,6 +88,7 @@ static bool serve_requests(lua_State *L, const lua_Debug *ar, bool armed) {
   bool asked = gil_wanted() || somebody_waits();
   if (!asked && !armed && !stopped) return false;
   set_hook(L);
+  asked = asked || gil_wanted(); // the hook of a request that came meanwhile is gone
   if (asked) {
     if (!gil_wanted()) gil_wants_switch = 1;
     gil_serve(L);
@@ -105,6 +106,7 @@ static void master_hook(lua_State *L, lua_Debug *ar) {
   bool served = serve_requests(L, ar, armed);
   if (!served && extra->mask == 0) {
     set_hook(L);
+    if (gil_wanted()) gil_arm(L);
     return;
   }
   if (served && ar->event == LUA_HOOKCOUNT && extra->count != 1) return;

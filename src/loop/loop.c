@@ -33,6 +33,7 @@ void loop_leave(struct loop *loop) {
 void loop_enter(struct loop *loop) {
   gil_take(&loop->interp->gil);
   gil_running = loop->running;
+  if (gil_running && gil_wanted()) gil_arm(gil_running); // asked when nothing ran here
 }
 
 // making tasks ready ---------------------------------------------------------------------------
