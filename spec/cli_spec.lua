@@ -124,7 +124,8 @@ describe("the command", function()
   end)
 
   it("ends a script at Ctrl-C with status 130", function()
-    local r = with_file("require('heddle').sleep(10)", { "s.lua" }, { interrupt = 0.3 })
+    local r = with_file("print 'ready' require('heddle').sleep(10)", { "s.lua" },
+      { interrupt = "ready" })
     assert.equal(130, r.code)
     assert.is_true(r.wall < 5 * helper.slack)
   end)
@@ -242,7 +243,8 @@ describe("heddle demo", function()
 
   it("ends cleanly at Ctrl-C with what was measured", function()
     for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
-      local r = heddle({ "demo", model, "--jobs=50", "--seed=1", "--time=60" }, { interrupt = 1.5 })
+      local r = heddle({ "demo", model, "--jobs=50", "--seed=1", "--time=60" },
+        { interrupt = "is processing Job #0" })
       assert.equal(130, r.code, r.all)
       assert.matches("seed 1 %(interrupted%)\n", r.out)
       assert.matches("%d+ done, %d+ failed, %d+ left\n", r.out)
@@ -253,7 +255,11 @@ describe("heddle demo", function()
   end)
 
   it("ends the comparison at Ctrl-C with the models that were measured", function()
-    local r = heddle({ "demo", "--jobs=50", "--seed=1", "--time=60" }, { interrupt = 1.5 })
+    local r = with_file([[
+      return require("heddle.mix").new { jobs = 50, kinds = { a = { run = function()
+      io.stderr:write "begun"
+      require("heddle").sleep(30)
+    end } } }]], { "demo", "--mix=./s.lua", "--seed=1", "--time=60" }, { interrupt = "begun" })
     assert.equal(130, r.code, r.all)
     assert.matches("%(partial: interrupted%)\n", r.out)
     assert.matches("\n  coroutines x4 %(stopped%) +%d", r.out)

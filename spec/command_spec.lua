@@ -189,7 +189,12 @@ describe("the end of heddle", function()
   local function gone_after(options, code)
     local file = os.tmpname()
     local result = helper.script(([[
-      require("heddle").run_command { "sh", "-c", "echo $$ >FILE; exec sleep 60" }
+      local heddle = require "heddle"
+      heddle.task.start(function()
+        repeat heddle.sleep(0.01) until io.open("FILE"):read "n"
+        print "ready"
+      end)
+      heddle.run_command { "sh", "-c", "echo $$ >FILE; exec sleep 60" }
     ]]):gsub("FILE", file), options)
     local pid = helper.slurp(file):match "%d+"
     os.remove(file)
@@ -198,8 +203,8 @@ describe("the end of heddle", function()
   end
 
   it("by Ctrl-C or SIGKILL ends the program, too", function()
-    gone_after({ interrupt = 0.5 * helper.slack }, 130)
-    gone_after({ interrupt = 0.5 * helper.slack, signal = "KILL" }, 137)
+    gone_after({ interrupt = "ready" }, 130)
+    gone_after({ interrupt = "ready", signal = "KILL" }, 137)
   end)
 end)
 

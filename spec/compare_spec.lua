@@ -91,19 +91,24 @@ describe("heddle compare", function()
 
   it("prints at Ctrl-C what was measured so far, marked partial", function()
     local slow = [[
-      local mix = require "heddle.mix"
+      local mix, rounds = require "heddle.mix", 0
       return mix.new { jobs = 2, kinds = { a = { io = 0.02 }, b = { run = function(_, job)
+        rounds = rounds + 1
+        if rounds == 20 then io.stderr:write "twenty rounds" end
         if job.number == 1 then require("heddle").sleep(0.02) end
       end } } }
     ]]
     local words = { "--models=coroutines,threads", "--workers=1", "--rounds=1000", "--warmup=0" }
-    local r = compare(words, { interrupt = 1.5, mix = slow })
+    local r = compare(words, { interrupt = "twenty rounds", mix = slow })
     assert.equal(130, r.code, r.all)
     assert.matches("%(partial: interrupted%)\n", r.out)
     assert.matches("\n  coroutines x1 +2 +0 +0 ", r.out)
     assert.matches("ran fastest: [^\n]*\n$", r.out)
-    local long = "return require('heddle.mix').new { jobs = 2, kinds = { a = { io = 30 } } }"
-    r = compare({ "--models=isolates", "--json=-" }, { interrupt = 1, mix = long })
+    local long = [[return require('heddle.mix').new { jobs = 2, kinds = { a = { run = function()
+      io.stderr:write "begun"
+      require("heddle").sleep(30)
+    end } } }]]
+    r = compare({ "--models=isolates", "--json=-" }, { interrupt = "begun", mix = long })
     assert.equal(130, r.code, r.all)
     assert.is_true(cjson.decode(r.out).partial)
   end)

@@ -247,7 +247,7 @@ end)
 
 describe("Ctrl-C", function()
   local INTERRUPTED = 130
-  local after = { interrupt = 0.4 * helper.slack }
+  local after = { interrupt = "ready" }
 
   local function expect_interrupted(run)
     assert.equal(INTERRUPTED, run.code, run.all)
@@ -258,7 +258,9 @@ describe("Ctrl-C", function()
     for _, model in ipairs { "coroutines", "threads", "isolates", "processes" } do
       local run = script([[
         local p = require("heddle.pool").new("MODEL", 2)
-        for i = 1, 6 do p:submit(function() require("heddle").sleep(60) end) end
+        for i = 1, 6 do
+          p:submit(function() if i == 2 then print "ready" end require("heddle").sleep(60) end)
+        end
         p:close()
         p:join()
       ]], model, after)
@@ -268,20 +270,31 @@ describe("Ctrl-C", function()
   end)
 
   it("ends a sleeping script", function()
-    expect_interrupted(script("require('heddle').sleep(30)", nil, after))
+    expect_interrupted(script("print 'ready' require('heddle').sleep(30)", nil, after))
   end)
 
   it("ends a busy script", function()
-    expect_interrupted(script("while true do end", nil, after))
+    expect_interrupted(script("print 'ready' while true do end", nil, after))
+  end)
+
+  it("ends a script that is always in C without the GIL", function()
+    expect_interrupted(script([[
+      print "ready"
+      while true do require("heddle.work").spin(0.001, { release = true }) end
+    ]], nil, after))
   end)
 
   it("ends a script that catches every error of its loop, when it comes twice", function()
+    local path = os.tmpname()
     local run = helper.command { "sh", "-c", ([[
-      %s -e 'while true do pcall(function() while true do end end) end' &
-      sleep %g; kill -INT $!; sleep 0.3; kill -INT $!
+      %s -e 'io.stderr:write "ready"
+        while true do pcall(function() while true do end end) end' 2>$0 &
+      until grep -q ready $0; do sleep 0.02; done
+      kill -INT $!; sleep 0.3; kill -INT $!
       wait $!
       echo $?
-    ]]):format(helper.absolute_executable(), 0.3 * helper.slack) }
+    ]]):format(helper.absolute_executable()), path }
+    os.remove(path)
     assert.equal("130\n", run.out)
   end)
 
@@ -289,19 +302,23 @@ describe("Ctrl-C", function()
     local run = script([[
       local h = require("heddle.MODEL").start(function()
         local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+        print "ready"
         require("heddle").sleep(30)
       end)
       h:join()
     ]], model, after)
     expect_interrupted(run)
-    assert.equal("cleaned\n", run.out)
+    assert.equal("ready\ncleaned\n", run.out)
   end)
 
   helper.each_model("ends busy workers", function(_, model)
     local run = script([[
+      local begun = require("heddle.queue").new()
       for _ = 1, 2 do
-        require("heddle.MODEL").start(function() while true do end end)
+        require("heddle.MODEL").start(function(q) q:put(1) while true do end end, begun)
       end
+      for _ = 1, 2 do begun:get() end
+      print "ready"
       require("heddle").sleep(30)
     ]], model, after)
     expect_interrupted(run)
@@ -310,10 +327,10 @@ describe("Ctrl-C", function()
   it("while the end waits for workers", function()
     local run = script([[
       require("heddle.thread").start(function() require("heddle").sleep(30) end)
-      print "main is over"
+      print "ready"
     ]], nil, after)
     expect_interrupted(run)
-    assert.equal("main is over\n", run.out)
+    assert.equal("ready\n", run.out)
   end)
 
   it("while the end waits for tasks", function()
@@ -321,22 +338,24 @@ describe("Ctrl-C", function()
       for _, daemon in ipairs { false, true } do
         require("heddle.task").start({ daemon = daemon }, function()
           local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+          if daemon then print "ready" end
           require("heddle").sleep(30)
         end)
       end
       print "main is over"
     ]], nil, after)
     expect_interrupted(run)
-    assert.equal("main is over\ncleaned\ncleaned\n", run.out)
+    assert.equal("main is over\nready\ncleaned\ncleaned\n", run.out)
   end)
 
   it("runs the main script's clean-up", function()
     local run = script([[
       local _ <close> = setmetatable({}, { __close = function() print "cleaned" end })
+      print "ready"
       require("heddle").sleep(30)
     ]], nil, after)
     expect_interrupted(run)
-    assert.equal("cleaned\n", run.out)
+    assert.equal("ready\ncleaned\n", run.out)
   end)
 
   it("leaves no process behind", function()
@@ -349,8 +368,9 @@ describe("Ctrl-C", function()
         end, pids)
       end
       for _ = 1, 3 do io.write(pids:get(), " ") end
+      print "ready"
       require("heddle").sleep(30)
-    ]], nil, { interrupt = 1 * helper.slack })
+    ]], nil, after)
     expect_interrupted(run)
     expect_gone(3, run.out)
   end)

@@ -69,6 +69,22 @@ function helper.spit(path, content)
   file:close()
 end
 
+-- The words before a program's that let it run for so long and no longer; `options.interrupt` in
+-- seconds: with a signal then, sent by timeout in the foreground, else its group would get it, too.
+local function limited(options, limit)
+  local after = tonumber(options.interrupt)
+  if not after then return "timeout -k 2 " .. limit end
+  return ("timeout --foreground --preserve-status -s %s -k %g %g"):format(
+    options.signal or "INT", limit, after)
+end
+
+-- The shell line that sends a program the signal once it has written `options.interrupt`.
+local function watcher(options, files, limit)
+  return ([[(n=0; until grep -qaF %s %s %s || [ $n -gt %d ]; do sleep 0.02; n=$((n+1)); done
+    kill -s %s "$(cat %s)") & ]]):format(helper.quote(options.interrupt), helper.quote(files.out),
+    helper.quote(files.err), limit * 50, options.signal or "INT", helper.quote(files.pid))
+end
+
 -- The shell line that runs `words` with what `options` ask for.
 local function command_line(words, options, files)
   local line = {}
@@ -76,23 +92,23 @@ local function command_line(words, options, files)
     line[#line + 1] = name .. "=" .. helper.quote(value)
   end
   local limit = (options.limit or 20) * helper.slack
-  if options.interrupt then -- in the foreground: timeout would send the signal to its group, too
-    line[#line + 1] = ("timeout --foreground --preserve-status -s %s -k %g %g"):format(
-      options.signal or "INT", limit, options.interrupt)
-  else
-    line[#line + 1] = "timeout -k 2 " .. limit
+  line[#line + 1] = limited(options, limit)
+  if files.pid then
+    line[#line + 1] = ("sh -c 'echo $$ >\"$0\"; exec \"$@\"' %s"):format(helper.quote(files.pid))
   end
   for _, word in ipairs(words) do line[#line + 1] = helper.quote(word) end
   line[#line + 1] = "<" .. (files.input and helper.quote(files.input) or "/dev/null")
   line[#line + 1] = ">" .. helper.quote(files.out) .. " 2>" .. helper.quote(files.err)
-  return table.concat(line, " ")
+  local program = table.concat(line, " ")
+  if not files.pid then return program end
+  return "{ " .. watcher(options, files, limit) .. program .. "; code=$?; wait; exit $code; }"
 end
 
 ---Runs a program and waits for it.
 ---
----Options: `stdin` (text), `limit` (seconds, 20), `env` (a table), `interrupt` (send a signal after
----so many seconds), `signal` (its name, "INT"), `cwd`. The exit code is 124 past the limit and
----128 + n after signal n.
+---Options: `stdin` (text), `limit` (seconds, 20), `env` (a table), `interrupt` (send a signal once
+---the program has written this text, or after so many seconds), `signal` (its name, "INT"), `cwd`.
+---The exit code is 124 past the limit and 128 + n after signal n.
 ---@param words string[]  the program and its arguments
 ---@param options? table
 ---@return {code: integer, out: string, err: string, all: string, wall: number}
@@ -103,6 +119,7 @@ function helper.command(words, options)
     files.input = os.tmpname()
     helper.spit(files.input, options.stdin)
   end
+  if type(options.interrupt) == "string" then files.pid = os.tmpname() end
   local line = command_line(words, options, files)
   if options.cwd then line = "cd " .. helper.quote(options.cwd) .. " && " .. line end
   local begun = helper.now()

@@ -299,9 +299,9 @@ describe("a server and its program", function()
 
   it("ends with it at Ctrl-C", function()
     local result = helper.script(before .. [[
-      local server = http.serve("127.0.0.1:0", function() heddle.sleep(100) end)
+      local server = http.serve("127.0.0.1:0", function() print "ready" heddle.sleep(100) end)
       require("heddle.task").start(http.get, server.url)
-    ]], { interrupt = 0.5 })
+    ]], { interrupt = "ready" })
     assert.equal(130, result.code, result.all)
   end)
 
