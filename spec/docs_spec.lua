@@ -236,6 +236,30 @@ describe("the documents", function()
     end
   end)
 
+  -- `module.function` and `:method` in the tables of PYTHON.md's second column.
+  it("name functions and methods that the reference has", function()
+    local reference = require "heddle.reference"
+    local methods, modules, checked = {}, {}, 0
+    for name in pairs(reference) do
+      local method, module = name:match ":([%w_]+)$", name:match "^@(%l+)$"
+      if method then methods[method] = true end
+      if module then modules[module] = true end
+    end
+    for cell in helper.slurp("docs/PYTHON.md"):gmatch "\n| [^|]* | ([^|]*) |" do
+      for span in cell:gmatch "`([^`]*)`" do
+        local module, name = span:match "^(%l+)%.([%l_%d]+)"
+        local method = span:match "^%l*:([%l_]+)" or span:match "[%s(]%l+:([%l_]+)"
+        if modules[module] then
+          assert(reference[module .. "." .. name], span)
+          checked = checked + 1
+        end
+        assert(not method or methods[method], span)
+        checked = checked + (method and 1 or 0)
+      end
+    end
+    assert.truthy(checked > 150, checked)
+  end)
+
   it("name codes that are explained", function()
     local codes = require "heddle.explain_codes"
     for _, page in ipairs(ALL) do
