@@ -1,7 +1,7 @@
 --- The service: workers of one model that take jobs from one shared queue while a run lock is held.
 --
 --     local service = require "heddle.service"
---     local s = service.new{ model = "threads", workers = 4, jobs = 4, seed = 42, time = 10 }
+--     local s = service.new{ model = "threads", workers = 4, jobs = 2, seed = 42, time = 10 }
 --     print(s:run():text())
 --     print(service.new{ model = "isolates", mix = "web_service", jobs = 10 }:run():text())
 --
