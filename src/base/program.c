@@ -1,5 +1,6 @@
 #include "base/program.h"
 
+#include "base/forked.h"
 #include "base/futex.h"
 
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #define NO_SEAT UINT32_MAX
 
 _Thread_local uint32_t program_seat_index = NO_SEAT;
-uint32_t program_slot;
+FORKED uint32_t program_slot;
 
 // The slot's record; slots are 0 .. ARENA_PROCESSES - 1, the root's is 0.
 struct program_process *program_process(uint32_t slot) {

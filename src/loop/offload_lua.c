@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/forked.h"
 #include "base/program.h"
 #include "loop/misuse_lua.h"
 #include "loop/offload.h"
@@ -13,10 +14,11 @@
 enum { MOST_HELPERS = 32, STACK = 256 * 1024 };
 static const int64_t IDLE = 50000000; // nanoseconds that a helper waits for another job
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; // of all that follows, and loop->back
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static struct offload *first, *last; // waiting for a helper
-static int helpers, idle;
+FORKED static pthread_mutex_t mutex =
+    PTHREAD_MUTEX_INITIALIZER; // of all that follows, and loop->back
+FORKED static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
+FORKED static struct offload *first, *last; // waiting for a helper
+FORKED static int helpers, idle;
 
 // the helpers ----------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 #include "loop/signal.h"
 
+#include "base/forked.h"
 #include "base/program.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static const struct {
              {"SIGPROF", SIGPROF}, {"SIGVTALRM", SIGVTALRM}, {NULL, 0}};
 
 static _Atomic uint32_t came[SIGNALS];
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; // of what follows
+FORKED static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; // of what follows
 static uint32_t catchers[SIGNALS];
 static struct sigaction before[SIGNALS];
 
@@ -76,7 +77,8 @@ uint32_t signal_count(int number) { return came[number]; }
 void signal_after_fork(void) {
   pthread_mutex_init(&mutex, NULL);
   for (int number = 1; number < SIGNALS; number++) {
-    if (catchers[number] > 0) sigaction(number, &before[number], NULL);
+    if (catchers[number] == 0) continue; // one that is not written need not be copied
+    sigaction(number, &before[number], NULL);
     catchers[number] = 0;
   }
 }

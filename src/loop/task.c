@@ -401,6 +401,20 @@ void task_drop_all(struct loop *loop) {
   timers_free(&loop->timers);
 }
 
+// The same for a loop that goes on, as a rule in the memory it has: what is freed and asked for
+// again after a fork is copied, too.
+void task_forget_all(struct loop *loop) {
+  if (loop->task_cap > FIRST_TICKETS) {
+    task_drop_all(loop);
+    return;
+  }
+  if (loop->tasks) memset(loop->tasks, 0, loop->task_cap * sizeof(struct task *));
+  loop->task_free = loop->live = loop->daemons = 0;
+  loop->ready_first = loop->ready_last = loop->current = NULL;
+  loop->undescribed_count = 0;
+  timers_clear(&loop->timers);
+}
+
 // Makes the metatables that tasks need in an interpreter.
 void task_open(lua_State *L) {
   luaL_newmetatable(L, TASK_META);

@@ -35,6 +35,7 @@ void task_trace_stop(struct loop *loop, struct task *task);
 int task_traceback(lua_State *L);
 int task_keep_traceback(lua_State *L);
 void task_drop_all(struct loop *loop);
+void task_forget_all(struct loop *loop);
 void task_collect(struct loop *loop);
 
 bool loop_may_block(lua_State *L);

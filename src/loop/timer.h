@@ -29,5 +29,6 @@ void timer_stop(struct timers *timers, struct timer *timer);
 int64_t timer_next(const struct timers *timers);
 struct timer *timer_due(struct timers *timers, int64_t now);
 void timers_free(struct timers *timers);
+void timers_clear(struct timers *timers);
 
 #endif

@@ -1,6 +1,7 @@
 #include "loop/uv_lua.h"
 
 #include "base/clock.h"
+#include "base/forked.h"
 #include "base/program.h"
 #include "loop/callback_lua.h"
 #include "loop/fds.h"
@@ -30,6 +31,7 @@ struct loop_uv {
 
 // Every libuv loop of the process: a forked child must let go of them all.
 static _Atomic(struct loop_uv *) all[MOST_LOOPS];
+FORKED static _Atomic int used; // of these, or about to be
 
 // running --------------------------------------------------------------------------------------
 
@@ -116,16 +118,21 @@ static int call_back(lua_State *L, int arguments, int results, int flags) {
 // a thread's own loop --------------------------------------------------------------------------
 
 static bool enter_list(struct loop_uv *uv) {
+  used++;
   for (int i = 0; i < MOST_LOOPS; i++) {
     struct loop_uv *none = NULL;
     if (atomic_compare_exchange_strong(&all[i], &none, uv)) return true;
   }
+  used--;
   return false;
 }
 
 static void leave_list(const struct loop_uv *uv) {
-  for (int i = 0; i < MOST_LOOPS; i++)
-    if (all[i] == uv) all[i] = NULL;
+  for (int i = 0; i < MOST_LOOPS; i++) {
+    if (all[i] != uv) continue;
+    all[i] = NULL;
+    used--;
+  }
 }
 
 static bool open_loop(struct loop *loop) {
@@ -226,12 +233,13 @@ static void let_go(struct loop_uv *uv, int nothing) {
 // stays, since handles that Lua still has refer to it.
 void loop_uv_forget(struct interp *interp) {
   int nothing = -1;
-  for (int i = 0; i < MOST_LOOPS; i++) {
+  for (int i = 0; used > 0 && i < MOST_LOOPS; i++) {
     if (!all[i]) continue;
     if (nothing < 0) nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing >= 0) let_go(all[i], nothing);
     all[i] = NULL;
   }
+  used = 0;
   if (nothing >= 0) close(nothing);
   for (struct loop *loop = interp->loops; loop; loop = loop->next)
     loop->uv = NULL;

@@ -1,10 +1,12 @@
 #include "worker/worker.h"
 
+#include "base/forked.h"
+
 #include <pthread.h>
 
 // A writer waits for the readers to leave; nested entries of one thread count once.
 // The writer goes first, or busy readers would keep it out.
-static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+FORKED static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static _Thread_local int inside;
 
 // A thread that may take locks of libc or OpenSSL without holding the GIL enters here.

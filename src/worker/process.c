@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "base/forked.h"
 #include "base/futex.h"
 #include "trace/trace.h"
 #include "value/value.h"
@@ -20,7 +21,7 @@
 
 static const int64_t PATIENCE = 1000000000;
 
-static pid_t parent_pid;
+FORKED static pid_t parent_pid;
 
 // The kernel sends this when the *thread* that started us ends, too: only a dead process ends its
 // children.

@@ -5,6 +5,7 @@
 #include "worker/worker.h"
 
 #include "base/clock.h"
+#include "base/forked.h"
 #include "trace/trace.h"
 
 #include <errno.h>
@@ -28,11 +29,11 @@ enum { STACK = 128 * 1024, EVENTS = 32, EXIT_NOT_STARTED = 1 };
 #define BELL UINT64_MAX
 static const int64_t UNBORN = 5000000000; // ns that an orphan gets to tell its pid
 
-static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+FORKED static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static sem_t up;
-static int poller = -1;
-static int bell[2] = {-1, -1};
-static uint32_t seat = UINT32_MAX;
+FORKED static int poller = -1;
+FORKED static int bell[2] = {-1, -1};
+FORKED static uint32_t seat = UINT32_MAX;
 
 // burial ---------------------------------------------------------------------------------------
 

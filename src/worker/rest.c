@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/cores.h"
+#include "base/forked.h"
 #include "base/futex.h"
 #include "worker/kernel.h"
 
@@ -12,7 +13,7 @@ static const int64_t SPIN_TIME = 60000; // of these awake, while a core is idle
 
 // What the one that waits is about to do; else the cell of the worker that it is called for.
 enum { NOBODY, AWAKE, ASLEEP };
-static _Atomic uint32_t state;
+FORKED static _Atomic uint32_t state;
 
 static uint32_t cell_of(const struct worker *w) { return (uint32_t)(arena_offset(w) / ARENA_CELL); }
 static struct worker *worker_in(uint32_t cell) { return arena_at((uint64_t)cell * ARENA_CELL); }

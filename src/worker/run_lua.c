@@ -311,7 +311,7 @@ void worker_own_loop(struct loop *loop, uint32_t seat) {
   atomic_fetch_add(&arena->awake, 1);
   loop->worker = NULL;
   loop->suspended = false;
-  task_drop_all(loop);
+  task_forget_all(loop);
   loop->base = gil_new_coroutine(L);
   luaL_ref(L, LUA_REGISTRYINDEX);
   lua_newtable(L);
