@@ -12,8 +12,7 @@ local quick = helper.flavour == "release"
 local JOBS, KILLS = quick and 10000 or 400, quick and 200 or 8
 
 
--- Kills the worker with that pid, if it still lives. What a process holds that is killed while it
--- receives its start message may stay behind; so those that have done a job are killed.
+-- Kills the worker with that pid, if it still lives.
 local function kill_worker(pid)
   for _, h in ipairs(process.list()) do
     if h.pid == pid then return h:kill() end

@@ -69,7 +69,7 @@ static void release(uint64_t ref) {
   released++;
 }
 
-static void claim(uint64_t ref) { (void)ref; }
+static void claim(uint64_t ref, uint32_t process) { (void)ref, (void)process; }
 
 static bool push(lua_State *L, uint64_t ref) {
   if (ref != 42) return false;

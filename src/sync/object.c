@@ -92,8 +92,10 @@ void sync_release(struct sync_object *object) {
   drop(object, 1);
 }
 
-// A reference that a message held is now an interpreter's of this process.
-void sync_adopt(struct sync_object *object) { atomic_fetch_add(refs_of(program_slot, object), 1); }
+// A reference that a message held is now an interpreter's of that process.
+void sync_adopt_for(struct sync_object *object, uint32_t process) {
+  atomic_fetch_add(refs_of(process, object), 1);
+}
 
 // A message, or another object, holds one more reference.
 void sync_retain_message(struct sync_object *object) { atomic_fetch_add(&object->refs, 1); }

@@ -315,11 +315,11 @@ static void take_back(uint64_t reference) {
   sync_release_message(object);
 }
 
-static void claim(uint64_t reference) {
+static void claim(uint64_t reference, uint32_t process) {
   if (!sync_is_object(reference)) return;
   struct sync_object *object = arena_at(reference);
-  sync_adopt(object);
-  if (travel(object)) travel(object)->claimed(object);
+  sync_adopt_for(object, process);
+  if (travel(object)) travel(object)->claimed(object, process);
 }
 
 static void give_up(uint64_t reference) {

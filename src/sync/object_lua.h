@@ -25,7 +25,7 @@ struct object_travel {
   void (*sent)(struct sync_object *object);
   void (*lost)(struct sync_object *object);
   void (*back)(struct sync_object *object);
-  void (*claimed)(struct sync_object *object);
+  void (*claimed)(struct sync_object *object, uint32_t process);
   void (*arrived)(struct sync_handle *handle);
 };
 

@@ -97,5 +97,5 @@ void sync_pipe_lose(struct sync_pipe *end) {
   if (end->transit) sync_pipe_close(end);
 }
 
-// That message has come to this process, which is about to read it.
-void sync_pipe_claim(struct sync_pipe *end) { change(end, program_slot + 1, 0, 0); }
+// That message has come to a process, which is about to read it.
+void sync_pipe_claim(struct sync_pipe *end, uint32_t process) { change(end, process + 1, 0, 0); }

@@ -24,6 +24,6 @@ void sync_pipe_close(struct sync_pipe *end);
 void sync_pipe_send(struct sync_pipe *end);
 void sync_pipe_take_back(struct sync_pipe *end);
 void sync_pipe_lose(struct sync_pipe *end);
-void sync_pipe_claim(struct sync_pipe *end);
+void sync_pipe_claim(struct sync_pipe *end, uint32_t process);
 
 #endif

@@ -168,7 +168,9 @@ static void cross(lua_State *L, int index) {
 static void sent(struct sync_object *end) { sync_pipe_send((struct sync_pipe *)end); }
 static void lost(struct sync_object *end) { sync_pipe_lose((struct sync_pipe *)end); }
 static void back(struct sync_object *end) { sync_pipe_take_back((struct sync_pipe *)end); }
-static void claimed(struct sync_object *end) { sync_pipe_claim((struct sync_pipe *)end); }
+static void claimed(struct sync_object *end, uint32_t process) {
+  sync_pipe_claim((struct sync_pipe *)end, process);
+}
 static void arrived(struct sync_handle *handle) { handle->own = end_of(handle)->moves; }
 
 // Lets the ends of pipes cross between interpreters. Once per process.

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/program.h"
 #include "value/names.h"
 #include "value/objects.h"
 #include "value/value.h"
@@ -510,7 +511,7 @@ static int decode_plain(lua_State *L, const unsigned char *bytes, size_t len) {
 int value_decode(lua_State *L, const void *bytes, size_t len) {
   const unsigned char *first = bytes;
   if (len > 0 && *first < WIRE_MESSAGE) return decode_plain(L, bytes, len); // refers to nothing
-  value_claim(bytes, len);
+  value_claim(bytes, len, program_slot);
   return value_decode_claimed(L, bytes, len);
 }
 

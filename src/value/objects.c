@@ -47,14 +47,10 @@ static int push_objects(lua_State *L) {
   return 1;
 }
 
-static void give_up(const unsigned char *references, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    shared_ops->give_up(wire_u64(references + 8 * i));
-}
-
-static void release(const unsigned char *references, size_t count) {
-  for (size_t i = 0; shared_ops && i < count; i++)
-    shared_ops->release(wire_u64(references + 8 * i));
+// Does something with each reference from the `from`th on.
+static void each(struct references r, size_t from, void (*step)(uint64_t reference)) {
+  for (size_t i = from; i < r.count; i++)
+    step(wire_u64(r.bytes + 8 * i));
 }
 
 // Pushes the list of the objects that claimed references stand for; each reference then belongs to
@@ -64,47 +60,45 @@ void value_push_objects(lua_State *L, const unsigned char *references, size_t co
   lua_pushcfunction(L, push_objects);
   lua_pushlightuserdata(L, &r);
   if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-  give_up(r.bytes + 8 * r.taken, r.count - r.taken);
+  each(r, r.taken, shared_ops->give_up);
   lua_error(L);
 }
 
-// The references that a message holds are this process's from now on: before value_decode_claimed.
-void value_claim(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  const unsigned char *references = (const unsigned char *)bytes + content;
-  for (size_t i = 0; shared_ops && i < count; i++)
-    shared_ops->claim(wire_u64(references + 8 * i));
+// Those of a message; none while nobody has told what they are.
+static struct references of_message(const void *bytes, size_t len) {
+  struct references r = {0};
+  if (shared_ops) r.bytes = (const unsigned char *)bytes + value_references(bytes, len, &r.count);
+  return r;
+}
+
+// The references that a message holds are that process's from now on, which may have yet to begin:
+// before value_decode_claimed.
+void value_claim(const void *bytes, size_t len, uint32_t process) {
+  struct references r = of_message(bytes, len);
+  for (size_t i = 0; i < r.count; i++)
+    shared_ops->claim(wire_u64(r.bytes + 8 * i), process);
 }
 
 // Gives claimed references back.
 void value_give_up(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  if (shared_ops) give_up((const unsigned char *)bytes + content, count);
+  struct references r = of_message(bytes, len);
+  if (r.count) each(r, 0, shared_ops->give_up);
 }
 
 // The message will be decoded once more than it was: each of its references is taken twice.
 void value_retain(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  const unsigned char *references = (const unsigned char *)bytes + content;
-  for (size_t i = 0; shared_ops && i < count; i++)
-    shared_ops->retain(wire_u64(references + 8 * i));
+  struct references r = of_message(bytes, len);
+  if (r.count) each(r, 0, shared_ops->retain);
 }
 
 // Gives the references of a message that nobody will decode back. Damaged bytes do no harm.
 void value_drop(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  release((const unsigned char *)bytes + content, count);
+  struct references r = of_message(bytes, len);
+  if (r.count) each(r, 0, shared_ops->release);
 }
 
 // The same for one that its writer could not send.
 void value_take_back(const void *bytes, size_t len) {
-  size_t count;
-  size_t content = value_references(bytes, len, &count);
-  const unsigned char *references = (const unsigned char *)bytes + content;
-  for (size_t i = 0; shared_ops && i < count; i++)
-    shared_ops->take_back(wire_u64(references + 8 * i));
+  struct references r = of_message(bytes, len);
+  if (r.count) each(r, 0, shared_ops->take_back);
 }

@@ -24,8 +24,8 @@ struct value_shared {
   void (*retain)(uint64_t ref);    // the message now holds one reference
   void (*release)(uint64_t ref);   // gives back one that a message held
   void (*take_back)(uint64_t ref); // the same of a message that was not sent in the end
-  // One that a message held is this process's from now on; gives back one that was claimed.
-  void (*claim)(uint64_t ref);
+  // One that a message held is that process's from now on; gives back one that was claimed here.
+  void (*claim)(uint64_t ref, uint32_t process);
   void (*give_up)(uint64_t ref);
   // Pushes the object's userdata, which takes a claimed reference over. False: ref is damaged,
   // nothing pushed, nothing taken. When it raises, nothing was taken either.
@@ -42,7 +42,7 @@ void value_modules_changed(lua_State *L);
 void value_encode(lua_State *L, int first, int count, const char *root, struct buffer *out);
 int value_decode(lua_State *L, const void *bytes, size_t len);
 int value_decode_claimed(lua_State *L, const void *bytes, size_t len);
-void value_claim(const void *bytes, size_t len);
+void value_claim(const void *bytes, size_t len, uint32_t process);
 void value_give_up(const void *bytes, size_t len);
 void value_retain(const void *bytes, size_t len);
 void value_drop(const void *bytes, size_t len);

@@ -191,6 +191,7 @@ bool worker_start_process(struct worker *w) {
   w->seat = seat + 1;
   w->process = slot + 1;
   sync_retain_for(&w->head, slot);
+  worker_claim_start(w, slot);
   atomic_fetch_add(&arena->processes, 1);
   int pid = start_by_method(w, slot, seat);
   if (pid >= 0) {

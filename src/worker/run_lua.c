@@ -179,9 +179,7 @@ static int run_worker(lua_State *L) {
   loop->main_task = task;
   loop->worker = w;
   uint64_t start = w->start;
-  w->start_claimed = 1; // first: nothing must be given back twice if this process dies
-  guard_step();
-  value_claim(arena_at(start), w->start_size);
+  if (w->model == MODEL_ISOLATE) worker_claim_start(w, program_slot);
   int values = value_decode_claimed(L, arena_at(start), w->start_size);
   w->start = 0;
   guard_step();

@@ -189,7 +189,7 @@ static int begin(lua_State *L, struct worker *w) {
   if (!started) {
     int error = errno;
     worker_forget(L, w);
-    worker_drop_message(&w->start, w->start_size);
+    worker_drop_start(w);
     return luaL_error(L, "%s.start: no more %s can be started: %s", worker_kind(w),
                       limits[w->model], strerror(error));
   }

@@ -33,8 +33,16 @@ void worker_drop_message(uint64_t *block, uint64_t size) {
   arena_free(at);
 }
 
-// The same of the message that it was to start with. What a process that died while it read that
-// had claimed is given back with the rest of what it had.
+// What the message that it is to start with holds is that process's from now on, and given back
+// with the rest of what that has. A process's starter does this before there is one: whenever it is
+// killed, nothing stays behind.
+void worker_claim_start(struct worker *w, uint32_t process) {
+  w->start_claimed = 1; // first: nothing must be given back twice if this process dies
+  guard_step();
+  value_claim(arena_at(w->start), w->start_size, process);
+}
+
+// Throws the message away that it was to start with.
 void worker_drop_start(struct worker *w) {
   uint64_t at = w->start;
   if (!w->start_claimed) {
