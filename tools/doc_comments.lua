@@ -87,6 +87,10 @@ local function read_function_type(text)
       params[#params + 1] = { name = name, type = kind ~= "" and kind or "any", text = "" }
     end
   end
+  if params[1] and params[1].type:find "|function$" then -- options may be left out
+    params[1] = { name = "[options,]", type = params[1].type:match "^(.*)|", text = "" }
+    table.insert(params, 2, { name = "fn", type = "function", text = "" })
+  end
   local returns, words = {}, trim(text:sub(4 + #args))
   local list = words:match "^:%s*(.*)$"
   while list do
@@ -312,7 +316,8 @@ local function signature(entry)
   for i = #entry.params, 1, -1 do
     local name = entry.params[i].name
     optional = optional and (name:find "%?$" or name == "..." and #entry.params > 1)
-    local comma = i > 1 and ", " or ""
+    local before = entry.params[i - 1]
+    local comma = not before and "" or before.name:find ",%]$" and " " or ", "
     name = name:gsub("%?$", "")
     if optional and name ~= "..." then
       text, open = ("[%s%s%s]"):format(comma, name, text), open + 1

@@ -11,6 +11,11 @@ local GIVEN, first_sentence = doc_comments.GIVEN, doc_comments.first_sentence
 local short, signature = doc_comments.short, doc_comments.signature
 local slurp, trim = doc_comments.slurp, doc_comments.trim
 
+-- "options?" of "[options,]".
+local function plain_name(parameter)
+  return (parameter.name:gsub("^%[(.-),%]$", "%1?"))
+end
+
 -- As Markdown ------------------------------------------------------------------------------------
 
 -- Text, with what is indented as blocks of Lua.
@@ -49,7 +54,7 @@ local function add_items(lines, entry)
   if #entry.params + #entry.returns > 0 and lines[#lines] ~= "" then lines[#lines + 1] = "" end
   for _, p in ipairs(entry.params) do
     local words = p.text ~= "" and ": " .. p.text or ""
-    lines[#lines + 1] = ("- `%s`: `%s`%s"):format(p.name, p.type, words)
+    lines[#lines + 1] = ("- `%s`: `%s`%s"):format(plain_name(p), p.type, words)
   end
   add_returns(lines, entry.returns)
 end
@@ -123,7 +128,8 @@ local function entry_text(entry)
   for _, line in ipairs(entry.text) do lines[#lines + 1] = line end
   if #entry.params > 0 then lines[#lines + 1] = "Parameters:" end
   for _, p in ipairs(entry.params) do
-    lines[#lines + 1] = "  " .. trim(("%s: %s  %s"):format(p.name, p.type, p.text))
+    lines[#lines + 1] = "  " .. trim(("%s: %s  %s"):format(plain_name(p), p.type,
+      p.text))
   end
   if #entry.returns > 0 then lines[#lines + 1] = "Returns:" end
   for _, r in ipairs(entry.returns) do

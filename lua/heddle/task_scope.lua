@@ -65,7 +65,7 @@ end
 
 
 ---Starts a task that ends before the scope does. Also from a child.
----@param options? table as for task.start
+---@param options? table as for task.start; may be left out
 ---@param fn function
 ---@param ... any
 ---@return table handle
