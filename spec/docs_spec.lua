@@ -100,7 +100,7 @@ end)
 -- Fewer and smaller jobs than a reader may have patience for.
 local function shortened(line)
   local verb = line:match "^heddle (%l+)"
-  if verb == "demo" then line = line .. " --jobs=1 --quiet" end
+  if verb == "demo" then line = line .. " --mix=tiny_jobs --jobs=4 --quiet" end
   if verb == "compare" then line = line .. " --jobs=2 --rounds=1 --warmup=0 --quiet" end
   return line
 end
