@@ -186,6 +186,43 @@ describe("heddle.service with a mix", function()
     end
   end)
 
+  -- The jobs' table without its times, a line each.
+  local function job_table(r)
+    local lines = {}
+    for i, job in ipairs(r.jobs) do
+      lines[i] = ("%d %s %.17g %s x%d %s %s"):format(job.number, job.kind, job.size, job.status,
+        job.attempts, job.kind == "next" and "" or job.due, job.error)
+    end
+    return lines
+  end
+
+  local varied = mix.new { jobs = 24, arrivals = mix.poisson(2000), kinds = {
+    cpu = { cpu = mix.lognormal(0.0002, 0.5) }, io = { io = mix.exponential(0.0003) },
+    drawn = { retries = 2, run = function(r, job) error(job.number .. " " .. r(), 0) end },
+    late = { timeout = 0.002, retries = 1, io = 30 }, hash = { sha3 = mix.uniform(10, 50) },
+    next = { after = "drawn", disk = 1000 },
+    held = { lock = "l", memory = mix.empirical { 1000, 20000 } },
+  } }
+
+  it("does the same jobs for the same seed under each model and number of workers", function()
+    local expected = job_table(run { model = "sequential", workers = 1, mix = varied, seed = 11 })
+    local other = job_table(run { model = "sequential", workers = 1, mix = varied, seed = 12 })
+    assert.not_same(expected, other)
+    for _, model in ipairs(helper.models) do
+      for _, workers in ipairs { 1, 3 } do
+        local r = run { model = model, workers = workers, mix = varied, seed = 11 }
+        assert.same(expected, job_table(r), model .. " x" .. workers)
+        assert.equal(11, r.seed)
+      end
+    end
+    local list = varied:jobs(11)
+    for i, line in ipairs(expected) do
+      local number, kind, size = line:match "^(%d+) (%l+) (%S+)"
+      assert.same({ list[i].number, list[i].kind, list[i].size },
+        { math.tointeger(number), kind, tonumber(size) })
+    end
+  end)
+
   it("takes many tiny jobs", function()
     for _, model in ipairs(ALL) do
       local r = service.new { model = model, quiet = true, mix = mix.new {
