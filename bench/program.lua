@@ -45,7 +45,7 @@ end
 -- Returns its figure and what it calls the variant, or nil and why not.
 function program.start(entry, options, settings)
   local command = works.programs[entry.program].command
-  if entry.program == "heddle" then
+  if entry.program == "heddle" or entry.program == "bare" then
     command = command:format(entry.script, entry.work)
   else
     command = command:format(entry.work)

@@ -130,6 +130,13 @@ add("fetch_many", "http", { { "python", 3 }, { "node" } })
 -- against a build without its hooks, and off against on
 add("recorder_off", "trace", { { "bare", 0.98 } })
 add("recorder_on", "trace", { { "heddle", 0.9, work = "recorder_off" } })
+-- the same in the service: the mix of tiny jobs, and the reference demo
+for _, jobs in ipairs { "mix", "demo" } do
+  add("recorder_" .. jobs .. "_off", "trace", { { "bare", 0.98 } })
+  add("recorder_" .. jobs .. "_on", "trace", {
+    { "heddle", 0.9, work = "recorder_" .. jobs .. "_off" },
+  })
+end
 -- until a report of 100,000 slices shows its first picture
 add("html_100k", "trace", {}, { at_most = 2000, less = true })
 

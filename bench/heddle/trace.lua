@@ -50,6 +50,34 @@ function works.recorder_on(w)
   harness.rate(w, "tiny jobs", tiny, 5000, "jobs/s")
 end
 
+-- The service with n jobs of the tiny-jobs mix, or of the reference demo, on isolates: its CPU
+-- seconds, since what the recorder costs is CPU time.
+local function serve(mix)
+  return function(n)
+    local options = { model = "isolates", workers = 2, seed = 42, quiet = true }
+    if mix then options.mix = require "heddle.mix_load".resized(mix, n) else options.jobs = n end
+    return require "heddle.service".new(options):run():usage().cpu
+  end
+end
+
+function works.recorder_mix_off(w)
+  harness.rate(w, "tiny_jobs", serve "tiny_jobs", 20000, "jobs/CPU s")
+end
+
+function works.recorder_mix_on(w)
+  trace.on { events = 1 << 20 }
+  works.recorder_mix_off(w)
+end
+
+function works.recorder_demo_off(w)
+  harness.rate(w, "reference demo", serve(), 2, "jobs/CPU s")
+end
+
+function works.recorder_demo_on(w)
+  trace.on()
+  works.recorder_demo_off(w)
+end
+
 -- A recording of at least 100,000 slices, in lanes of two threads.
 local function record()
   trace.on { events = 1 << 20 }

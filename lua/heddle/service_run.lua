@@ -1,10 +1,11 @@
 --- One run of the service: its shared objects, its workers from their start to their end, and those
 -- that die on the way.
--- Stands on: heddle, heddle.jobqueue, heddle.service_feed, heddle.service_follow,
+-- Stands on: heddle, heddle.jobqueue, heddle.mix_plan, heddle.service_feed, heddle.service_follow,
 -- heddle.service_ledger, heddle.service_worker.
 
 local heddle = require "heddle"
 local jobqueue = require "heddle.jobqueue"
+local mix_plan = require "heddle.mix_plan"
 local native = require "heddle.native.work"
 local queue = require "heddle.queue"
 local service_feed = require "heddle.service_feed"
@@ -192,10 +193,9 @@ end
 
 --- Tells the recorder what stands in the queue at the start.
 local function tell_recorder(self, run)
-  if not run.group then return end
-  for i = 1, self.plan.count do
-    trace.queued(run.group, i - 1, require("heddle.mix_plan").kind(self.plan, i - 1).name)
-  end
+  local group, plan, queued, kind_of = run.group, self.plan, trace.queued, mix_plan.kind
+  if not group then return end
+  for number = 0, plan.count - 1 do queued(group, number, kind_of(plan, number).name) end
 end
 
 
@@ -286,7 +286,9 @@ local function note(self, run, event)
     run.queue:hear(event.queue)
   elseif event then
     run.ledger:note(event)
-    if event.ended and run.group then trace.result(run.group, event.ended) end
+    if event.ended then
+      for number = event.ended, event.last do trace.result(run.group, number) end
+    end
     local worker = event.gone and run.ledger.workers[event.gone]
     if worker and not worker.finished then replace(self, run, worker) end
   end

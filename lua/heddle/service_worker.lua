@@ -79,7 +79,6 @@ local function serve(ctx, me, number)
   if ctx.group then trace.ended(ctx.group, number, shown) end
   if status == "cancelled" then pass_on(ctx, err) end
   service_follow.ended(ctx, number, shown)
-  if ctx.group then ctx.events:put { ended = number } end
   if not ctx.quiet then
     log(ctx, status == "done" and "%s has completed %s" or "%s has failed at %s", ctx.name,
       describe(ctx, number, kind))
@@ -96,9 +95,13 @@ end
 --- the other coroutines of it have their turn there.
 local function serve_all(ctx, me, first, last)
   for number = first, last do
-    if not is_running(ctx) then return ctx.queue:nak(ctx.number) end
+    if not is_running(ctx) then
+      if ctx.group and number > first then ctx.events:put { ended = first, last = number - 1 } end
+      return ctx.queue:nak(ctx.number)
+    end
     serve(ctx, me, number)
   end
+  if ctx.group then ctx.events:put { ended = first, last = last } end
   heddle.yield()
 end
 
