@@ -352,6 +352,18 @@ describe("items", function()
   end)
 end)
 
+describe("items", function()
+  both("gives an iterator that may be called by hand", function(new)
+    local q = new()
+    q:put_many { 1, 2 }
+    q:close()
+    local following = q:items()
+    assert.equal(1, following())
+    assert.equal(2, following "whatever")
+    assert.same({ nil, "closed", n = 2 }, table.pack(following()))
+  end)
+end)
+
 describe("put_many and get_many", function()
   both("move lists", function(new)
     local q = new()

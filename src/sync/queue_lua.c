@@ -172,9 +172,10 @@ static int m_try_get(lua_State *L) {
   return get_result(L, &ask, any, "empty");
 }
 
-// The iterator of items(): false is an item, nil ends the loop.
+// The iterator of items(), whose upvalue is the queue: false is an item, nil ends the loop.
 static int next_item(lua_State *L) {
-  lua_settop(L, 1);
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1));
   struct sync_handle *handle = lua_touserdata(L, 1);
   struct park_self ask = queue_getter();
   return loop_block(L, &get_op, handle->object, &ask, -1);
@@ -184,9 +185,9 @@ static int next_item(lua_State *L) {
 static int m_items(lua_State *L) {
   object_check(L, SYNC_QUEUE, "queue:items");
   queue_check_reachable(L, queue_of(lua_touserdata(L, 1)), "queue:items");
-  lua_pushcfunction(L, next_item);
   lua_pushvalue(L, 1);
-  return 2;
+  lua_pushcclosure(L, next_item, 1);
+  return 1;
 }
 
 // the rest -------------------------------------------------------------------------------------
