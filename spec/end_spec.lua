@@ -130,14 +130,16 @@ describe("when the main script returns", function()
     for _, started in ipairs { "%s", 'require("heddle.isolate").start(function() %s end)' } do
       local run = helper.script(started:format [[
         local heddle, task = require "heddle", require "heddle.task"
-        local thread = require "heddle.thread"
+        local thread, said = require "heddle.thread", require("heddle.queue").new()
         task.start(function()
-          heddle.sleep(0.15)
+          said:get()
+          heddle.sleep(0.05)
           print "task"
         end)
         local h = thread.start({ daemon = true }, function()
           require("heddle").sleep(0.05)
           print "daemon"
+          said:put(true)
           require("heddle").sleep(60)
         end)
         h:on_done(function() print "daemon's end" end)
@@ -290,7 +292,11 @@ describe("Ctrl-C", function()
       %s -e 'io.stderr:write "ready"
         while true do pcall(function() while true do end end) end' 2>$0 &
       until grep -q ready $0; do sleep 0.02; done
-      kill -INT $!; sleep 0.3; kill -INT $!
+      for i in 1 2 3 4; do
+        kill -INT $!
+        sleep 0.3 # one soon after another is the same
+        grep -q ') Z' /proc/$!/stat && break
+      done
       wait $!
       echo $?
     ]]):format(helper.absolute_executable()), path }

@@ -47,7 +47,15 @@ describe("os.execute", function()
   end)
 
   it("suspends its task only", function()
-    local run = patched("os", "os.execute 'sleep 0.1' print(ticks > 3)")
+    local run = patched("os", [[
+      local path = os.tmpname()
+      task.start(function()
+        repeat heddle.sleep(0.001) until ticks > 3
+        io.open(path, "w"):write("go"):close()
+      end)
+      os.execute("until [ -s " .. path .. " ]; do sleep 0.01; done")
+      print(os.remove(path))
+    ]])
     assert.equal("true\n", run.all)
   end)
 

@@ -11,7 +11,7 @@ local heddle = require "heddle"
 local JOBS = 8
 local MODELS = { "coroutines", "threads", "isolates", "processes" } -- the lightest first
 
-local function io_bound() heddle.sleep(0.05) end
+local function io_bound() heddle.sleep(0.15) end
 local function cpu_bound()
   for _ = 1, 4000000 do end
 end

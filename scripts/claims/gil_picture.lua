@@ -10,15 +10,14 @@ local heddle = require "heddle"
 local thread = require "heddle.thread"
 local trace = require "heddle.trace"
 
-local function compute(seconds)
-  local finish = heddle.now() + seconds
-  while heddle.now() < finish do end
+local function compute(rounds)
+  for _ = 1, rounds do end
 end
 
 for _, model in ipairs { "threads", "isolates" } do
   local M, workers = heddle.model(model), {}
   trace.on()
-  for i = 1, 3 do workers[i] = M.start({ name = model .. " " .. i }, compute, 0.1) end
+  for i = 1, 3 do workers[i] = M.start({ name = model .. " " .. i }, compute, 8000000) end
   for _, w in ipairs(workers) do w:join() end
   trace.off()
   print(trace.chart { width = 90 })

@@ -10,11 +10,15 @@ local thread = require "heddle.thread"
 local work = require "heddle.work"
 
 local function ticks_during(options)
-  local ticks = 0
-  local worker = thread.start(work.spin, 0.3, options)
+  local ticks, works = 0, false
+  local worker = thread.start(function()
+    works = true
+    work.spin(0.3, options)
+    works = false
+  end)
   repeat
     heddle.sleep(0.01)
-    ticks = ticks + 1
+    if works then ticks = ticks + 1 end
   until not worker:alive()
   return ticks
 end
