@@ -45,7 +45,7 @@ describe("heddle.input", function()
       local handles = {}
       for i = 1, 6 do
         local M = require(i % 2 == 0 and "heddle.thread" or "heddle.task")
-        handles[i] = M.start(function() got[#got + 1] = tostring(heddle.input()) end)
+        handles[i] = M.start(function() got[i] = tostring(heddle.input()) end)
       end
       for _, h in ipairs(handles) do h:join() end
       table.sort(got)
