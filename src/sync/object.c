@@ -190,7 +190,7 @@ static bool my_turn(const struct sync_object *object, const struct sync_wait *wa
 
 // Whether who waits for it waits for a lock or a permit. (Of shared data that is their lock.)
 static bool is_lock(const struct sync_object *object) {
-  switch (object->kind) {
+  switch (atomic_load_explicit(&object->kind, memory_order_relaxed)) {
   case SYNC_LOCK:
   case SYNC_RLOCK:
   case SYNC_SEMAPHORE:
