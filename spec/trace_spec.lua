@@ -370,6 +370,27 @@ describe("a trace file", function()
     end)
   end
 
+  it("is written by a report, of its run alone", function()
+    local path = os.tmpname() .. ".trace.json"
+    local function run()
+      return require("heddle.service").new {
+        model = "isolates", workers = 1, seed = 1, quiet = true, jobs = { { size = 0.001 } },
+      }:run()
+    end
+    local before = run()
+    trace.on()
+    local r = run()
+    assert.is_true(r:write(path))
+    assert.equal(1, trace_check.check(helper.slurp(path)).finished)
+    assert.is_true(r:write(path .. ".gz"))
+    assert.equal("\x1f\x8b", helper.slurp(path .. ".gz"):sub(1, 2))
+    os.remove(path)
+    os.remove(path .. ".gz")
+    os.remove((path:gsub("%.trace%.json$", "")))
+    helper.raises("report%.write: nothing was recorded of this run: .* %[not%-recorded%]$",
+      before.write, before, path)
+  end)
+
   it("is gzipped by its name", function()
     trace.on()
     heddle.sleep(0.001)

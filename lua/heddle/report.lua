@@ -275,26 +275,49 @@ function methods:markdown()
 end
 
 
---- Writes the report to a file; the path's ending chooses the form: .json, .csv, .md, .txt, .html.
+--- What the recorder has of this run; nil when it was off.
+local function recorded(self)
+  local trace = require "heddle.trace"
+  if not (self.t0 and trace.recorded()) then return nil end
+  local timeline = trace.collect(self.t0, self.t0 + self.wall)
+  require("heddle.timeline").correct_jobs(timeline, self)
+  return #timeline.lanes > 0 and timeline or nil
+end
+
+
+local function write_trace(self, path)
+  local timeline = recorded(self)
+  if not timeline then
+    error("report.write: nothing was recorded of this run: call heddle.trace.on() before it "
+      .. "[not-recorded]", 3)
+  end
+  return require("heddle.trace_json").write({ timeline }, path)
+end
+
+
+--- Writes the report to a file; the path's ending chooses the form: .json, .csv, .md, .txt, .html;
+--- .trace.json and .trace.json.gz are Chrome trace events of a run that was recorded.
 ---@param path string
----@return true|nil ok  nil, message, code when the file can't be written; raises [bad-argument]
+---@return true|nil ok  nil, message, code when the file can't be written; raises [bad-argument],
+---  [not-recorded]
 ---@return string? message
 ---@return integer? code
 function methods:write(path)
+  local name = type(path) == "string" and path:gsub("%.gz$", "") or ""
+  if name:find "%.trace%.json$" then
+    local written, why, number = write_trace(self, path)
+    return written, why, number
+  end
   local ok, message, code = report_write.to_path(path, {
     json = function(emit) report_write.json(self, emit) end,
     csv = function(emit) report_write.csv({ self }, emit) end,
     md = function(emit) emit(self:markdown() .. "\n") end,
     txt = function(emit) emit(self:text() .. "\n") end,
     html = function(emit)
-      local trace, timelines = require "heddle.trace", {}
-      if trace.recorded() and self.t0 then
-        timelines[1] = {
-          timeline = trace.collect(self.t0, self.t0 + self.wall), model = self.model,
-          workers = self.worker_count,
-        }
-      end
-      emit(require("heddle.report_html").render(self, timelines))
+      local timeline = recorded(self)
+      emit(require("heddle.report_html").render(self, timeline and {
+        { timeline = timeline, model = self.model, workers = self.worker_count },
+      } or {}))
     end,
   })
   return ok, message, code
