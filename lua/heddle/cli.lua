@@ -106,7 +106,13 @@ local function run_file(argv, at, plan)
   if status ~= 0 then return status end
   local path = argv[at]
   local chunk, why = loadfile(path ~= "-" and path or nil)
-  return run_chunk(chunk, why, table.unpack(arg))
+  return run_chunk(chunk, why, table.unpack(arg)), not chunk
+end
+
+
+--- The REPL after a script or code; the status says of the worse of both.
+local function go_on(status)
+  return math.max(status, require("heddle.repl").run())
 end
 
 
@@ -380,7 +386,7 @@ local function run_stdin(argv, plan)
   if #plan.codes > 0 or #plan.requires > 0 or plan.interactive then
     record(plan.pictures)
     local status = prepare(plan)
-    return plan.interactive and require("heddle.repl").run() or status
+    return plan.interactive and go_on(status) or status
   end
   if from_terminal() then return require("heddle.repl").run() end
   record(plan.pictures)
@@ -400,8 +406,8 @@ local function dispatch(argv)
   if not word then return run_stdin(argv, plan) end
   if not plan.file then check_word(word) end
   record(plan.pictures)
-  local status = run_file(argv, plan.first, plan)
-  return plan.interactive and require("heddle.repl").run() or status
+  local status, missing = run_file(argv, plan.first, plan)
+  return plan.interactive and not missing and go_on(status) or status
 end
 
 

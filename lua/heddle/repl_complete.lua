@@ -6,6 +6,10 @@ local keys = require "heddle.native.keys"
 
 local complete = {}
 
+-- What an entry does to the globals of these names stays its own.
+local debug, ipairs, math, next, package, pcall, rawget, table, type = debug, ipairs, math, next,
+  package, pcall, rawget, table, type
+
 local WORDS = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat
   return then true until while]]):gmatch "%a+" do WORDS[#WORDS + 1] = word end

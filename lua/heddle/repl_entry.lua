@@ -175,7 +175,10 @@ function entry.compile(source, label)
     fn = wrapped("return " .. source, "=" .. name)
   else
     local fine, why = load(source, "=" .. name, "t")
-    if not fine then return nil, is_unfinished(source) and "unfinished" or why end
+    if not fine then
+      local more = is_unfinished(source) or is_unfinished("return " .. source)
+      return nil, more and "unfinished" or why
+    end
     fn = statement(source, "=" .. name)
   end
   if not label then count = count + 1 end

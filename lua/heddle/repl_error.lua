@@ -5,6 +5,8 @@ local entry = require "heddle.repl_entry"
 
 local repl_error = {}
 
+local io, math, table, tonumber = io, math, table, tonumber -- what an entry does to them stays its
+local LONGEST = 160 -- bytes shown of a line
 local AROUND = 1 -- lines shown before and after the one a frame stands at
 
 
@@ -20,6 +22,14 @@ local function lines_of(path)
 end
 
 
+local function cut(line)
+  if #line <= LONGEST then return line end
+  local last = LONGEST
+  while line:find("^[\x80-\xbf]", last + 1) do last = last - 1 end
+  return line:sub(1, last) .. "…"
+end
+
+
 local function is_library(path)
   return path:find "^heddle/" or path:find "^%[C%]" or path == "?"
 end
@@ -31,7 +41,7 @@ local function excerpt(path, line)
   if not lines or not lines[line] then return nil end
   local shown = {}
   for n = math.max(1, line - AROUND), math.min(#lines, line + AROUND) do
-    shown[#shown + 1] = ("      %s %4d | %s"):format(n == line and ">" or " ", n, lines[n])
+    shown[#shown + 1] = ("      %s %4d | %s"):format(n == line and ">" or " ", n, cut(lines[n]))
   end
   return table.concat(shown, "\n")
 end

@@ -7,6 +7,11 @@ local heddle = require "heddle"
 
 local tools = {}
 
+-- What an entry does to the globals of these names stays its own.
+local debug, error, io, ipairs, math, os, pairs, print, rawset, require = debug, error, io, ipairs,
+  math, os, pairs, print, rawset, require
+local setmetatable, table, tostring, type = setmetatable, table, tostring, type
+
 ---Names of the modules that are globals in the REPL.
 tools.modules = {
   "fs", "greenlet", "http", "isolate", "loop", "mix", "monkey", "net", "pipe", "pool", "process",
