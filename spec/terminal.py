@@ -194,6 +194,8 @@ def main():
         elif verb == "run":
             os.system(text)
         elif verb == "screen":
+            while select.select([fd], [], [], 0)[0] and read(0):
+                pass
             print("-----\n" + screen.text() + "\n-----")
         elif verb == "end":
             while read(0.05):

@@ -1,6 +1,6 @@
-// Where the cursor stands after a text was drawn on a terminal, as libedit draws it: wide characters
-// take two columns, tabs lead to the next eighth one, control characters are shown as ^X. Stands on:
-// libc.
+// Where the cursor stands after a text was drawn on a terminal, as libedit draws it: wide
+// characters take two columns, tabs lead to the next eighth one, control characters are shown as
+// ^X. Stands on: libc.
 #ifndef HEDDLE_HOST_COLUMNS_H
 #define HEDDLE_HOST_COLUMNS_H
 

@@ -1,5 +1,7 @@
 #include "host/editor.h"
 
+#include "host/columns.h"
+#include "host/paste.h"
 #include "host/screen.h"
 #include "worker/worker.h"
 
@@ -20,7 +22,7 @@
 #include <wchar.h>
 
 #define LIBRARY "libedit.so.2"
-enum { HISTORY = 1000, DEFAULT_COLUMNS = 80, PATIENCE = 2, CTRL_D = 4 };
+enum { HISTORY = 1000, DEFAULT_COLUMNS = 80, DEFAULT_ROWS = 24, PATIENCE = 2, CTRL_D = 4 };
 
 // libedit's functions, valid once it is open.
 static struct {
@@ -48,6 +50,7 @@ static bool stopped;        // of the editor's thread: the line ended without be
 static uint32_t interrupts; // how often Ctrl-C had come when the line was asked for
 static char *event_text, *answer, *answer_list;
 static int ready[2] = {-1, -1}; // a byte per event
+static int news[2] = {-1, -1};  // a byte: the terminal has changed
 static int wake[2] = {-1, -1};  // a byte: the line is abandoned
 
 static bool find(void *library, const char *name, void *target) {
@@ -67,30 +70,49 @@ static bool open_library(void) {
 
 // the line on the screen -----------------------------------------------------------------------
 
-static int columns(void) {
+static struct winsize shown_size; // of the terminal, as the line was drawn
+
+static struct winsize terminal_size(void) {
   struct winsize size;
-  if (ioctl(screen_terminal(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return DEFAULT_COLUMNS;
-  return size.ws_col;
+  if (ioctl(screen_terminal(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    size = (struct winsize){.ws_row = DEFAULT_ROWS, .ws_col = DEFAULT_COLUMNS};
+  return size;
 }
 
-// How many columns the first `size` bytes of UTF-8 take, counting one for each character.
-static int width(const char *text, size_t size) {
-  int n = 0;
-  for (size_t i = 0; i < size; i++)
-    n += ((unsigned char)text[i] & 0xc0) != 0x80;
-  return n;
-}
-
-static void erase_line(void) {
+// Rows from the first of the line to the cursor's, on a terminal so wide. libedit shows no more
+// rows of a line than the terminal has.
+static int rows_above(int width) {
+  struct columns_place place = {.width = width};
   const LineInfo *line = edit.line(editor);
-  int before = width(prompt_text, strlen(prompt_text)) +
-               width(line->buffer, (size_t)(line->cursor - line->buffer));
-  int up = before / columns();
+  columns_walk(&place, prompt_text, strlen(prompt_text));
+  columns_walk(&place, line->buffer, (size_t)(line->cursor - line->buffer));
+  return place.row < shown_size.ws_row ? place.row : shown_size.ws_row - 1;
+}
+
+static void erase_rows(int up) {
   if (up > 0) dprintf(screen_terminal(), "\033[%dA", up);
   dprintf(screen_terminal(), "\r\033[J");
 }
 
-static void draw_line(void) { edit.set(editor, EL_REFRESH); }
+static void erase_line(void) {
+  locale_t before = uselocale(locale);
+  erase_rows(rows_above(shown_size.ws_col));
+  uselocale(before);
+}
+
+// Some terminals fold lines anew when their width changes: nothing above the line may be erased.
+static void erase_resized_line(void) {
+  int before = rows_above(shown_size.ws_col);
+  shown_size = terminal_size();
+  int now = rows_above(shown_size.ws_col);
+  erase_rows(before < now ? before : now);
+}
+
+static void draw_line(void) {
+  locale_t before = uselocale(locale);
+  edit.set(editor, EL_REFRESH);
+  uselocale(before);
+}
 
 static const struct screen_line shown_line = {erase_line, draw_line};
 
@@ -116,14 +138,32 @@ static void let_reads_return(void) {
   tcsetattr(STDIN_FILENO, TCSANOW, &mode);
 }
 
-enum key { KEY_THERE, KEY_LAST, KEY_NONE }; // LAST: the terminal has been hung up
+// LAST: the terminal has been hung up; NEWS: it has changed.
+enum key { KEY_THERE, KEY_LAST, KEY_NONE, KEY_NEWS };
 
 static enum key await_byte(void) {
-  struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
-  while (poll(fds, 2, -1) < 0 && errno == EINTR) {
+  struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                         {.fd = wake[0], .events = POLLIN},
+                         {.fd = news[0], .events = POLLIN}};
+  while (poll(fds, 3, -1) < 0 && errno == EINTR) {
   }
   if (fds[1].revents) return KEY_NONE;
+  if (fds[2].revents) return KEY_NEWS;
   return fds[0].revents & (POLLHUP | POLLERR | POLLNVAL) ? KEY_LAST : KEY_THERE;
+}
+
+// The terminal has another size, or had another program in front of it meanwhile.
+static void take_terminal_again(void) {
+  char byte;
+  while (read(news[0], &byte, 1) > 0) {
+  }
+  erase_resized_line();
+  edit.set(editor, EL_PREP_TERM, 0); // else libedit takes the mode for the one it set
+  edit.set(editor, EL_PREP_TERM, 1);
+  let_reads_return();
+  dprintf(screen_terminal(), PASTE_ON);
+  edit.resize(editor);
+  draw_line();
 }
 
 // A Ctrl-C is seen here before any key behind it: those are for the next line. It may not have got
@@ -173,6 +213,10 @@ static int get_key(EditLine *el, wchar_t *c) {
   while (got == 0 && !given_up()) {
     enum key key = await_key();
     stopped = key == KEY_NONE;
+    if (key == KEY_NEWS) {
+      take_terminal_again();
+      continue;
+    }
     got = stopped ? -1 : add_byte(&state, c, key == KEY_LAST);
   }
   if (stopped || given_up()) {
@@ -223,6 +267,22 @@ static unsigned char complete(EditLine *el, int key) {
   return CC_REFRESH;
 }
 
+// What is pasted stands in the line as it is, also where it has several lines: one entry.
+static unsigned char take_paste(EditLine *el, int key) {
+  struct paste paste = {NULL, 0, 0};
+  wchar_t c;
+  (void)key;
+  do {
+    if (get_key(el, &c)) continue;
+    paste_free(&paste);
+    return CC_EOF;
+  } while (!paste_add(&paste, c));
+  const char *text = paste_text(&paste);
+  bool fine = !*text || edit.insert(el, text) >= 0;
+  paste_free(&paste);
+  return fine ? CC_REFRESH : CC_ERROR;
+}
+
 static char *prompt_of(EditLine *el) {
   (void)el;
   return prompt_text;
@@ -241,11 +301,14 @@ static void edit_one_line(void) {
   screen_lock();
   gate_enter();
   edit.resize(editor);
+  shown_size = terminal_size();
   edit.set(editor, EL_PREP_TERM, 1); // else what is typed ahead is shown twice
+  dprintf(screen_terminal(), PASTE_ON);
   screen_show_line(&shown_line);
   stopped = false;
   const char *line = edit.gets(editor, &size);
   screen_show_line(NULL);
+  dprintf(screen_terminal(), PASTE_OFF);
   char *copy = line && size > 0 ? strdup(line) : NULL;
   gate_leave();
   screen_unlock();
@@ -263,6 +326,36 @@ static void *edit_for_ever(void *unused) {
   return NULL;
 }
 
+// the terminal's signals -----------------------------------------------------------------------
+
+static struct termios mode_before; // the line editor
+
+static void on_change(int signal) {
+  int before = errno;
+  (void)signal;
+  if (write(news[1], "", 1) < 0) errno = before; // there is news already
+}
+
+// Ctrl-Z: the shell gets the terminal as it was; SIGCONT tells when it is ours again.
+static void on_stop(int signal) {
+  int before = errno;
+  (void)signal;
+  if (write(screen_terminal(), PASTE_OFF, sizeof PASTE_OFF - 1) > 0)
+    tcsetattr(STDIN_FILENO, TCSANOW, &mode_before);
+  raise(SIGSTOP);
+  errno = before;
+}
+
+static void handle_signals(void) {
+  static const int signals[] = {SIGWINCH, SIGCONT, SIGTSTP};
+  tcgetattr(STDIN_FILENO, &mode_before);
+  for (int i = 0; i < 3; i++) {
+    struct sigaction action = {.sa_handler = signals[i] == SIGTSTP ? on_stop : on_change,
+                               .sa_flags = SA_RESTART};
+    sigaction(signals[i], &action, NULL);
+  }
+}
+
 // for the loop's thread ------------------------------------------------------------------------
 
 static void set_up(void) {
@@ -272,6 +365,8 @@ static void set_up(void) {
   edit.set(editor, EL_GETCFN, get_key);
   edit.set(editor, EL_ADDFN, "heddle-complete", "completes a name", complete);
   edit.set(editor, EL_BIND, "^I", "heddle-complete", NULL);
+  edit.set(editor, EL_ADDFN, "heddle-paste", "takes what is pasted", take_paste);
+  edit.set(editor, EL_BIND, PASTE_BEGIN, "heddle-paste", NULL);
   edit.set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
   edit.set(editor, EL_BIND, "\033[A", "ed-prev-history", NULL);
   edit.set(editor, EL_BIND, "\033[B", "ed-next-history", NULL);
@@ -281,7 +376,8 @@ static void set_up(void) {
 static bool make_editor(void) {
   HistEvent e;
   FILE *in = fdopen(dup(STDIN_FILENO), "r"), *out = fdopen(dup(screen_terminal()), "w");
-  if (!in || !out || pipe2(ready, O_CLOEXEC) != 0 || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0)
+  if (!in || !out || pipe2(ready, O_CLOEXEC) != 0 || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0 ||
+      pipe2(news, O_CLOEXEC | O_NONBLOCK) != 0)
     return false;
   setvbuf(out, NULL, _IOFBF, BUFSIZ);
   editor = edit.init("heddle", in, out, out);
@@ -316,7 +412,9 @@ bool editor_open(const char **why) {
   bool made = make_editor();
   if (locale) uselocale(before);
   *why = "the line editor does not start";
-  return made && start_thread();
+  if (!made) return false;
+  handle_signals();
+  return start_thread();
 }
 
 // Readable when there is an event.

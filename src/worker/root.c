@@ -130,8 +130,11 @@ static void attend(struct loop *loop, uint32_t why) {
   }
   uint32_t came = interrupts;
   if (came == interrupts_seen || !loop->main_task) return;
-  // One that came as an entry had just ended is for whoever is in front next.
-  if (task_cancel(loop->main_task, REASON_INTERRUPTED, false) || !interactive)
+  // One that came as an entry had just ended is for whoever is in front next. An entry that goes on
+  // after a Ctrl-C is stopped for good by the next.
+  struct task *front = loop->main_task;
+  bool again = interactive && !front->main && front->reason == REASON_INTERRUPTED;
+  if (task_cancel(front, REASON_INTERRUPTED, again) || !interactive)
     interrupts_seen = came;
 }
 
