@@ -206,6 +206,148 @@ describe("the REPL at a terminal", function()
   end)
 end)
 
+-- In a shell with job control, where `read` takes the next command.
+local function in_shell(command, steps)
+  local home = os.tmpname()
+  os.remove(home)
+  local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "80", "sh", "-m",
+    "-c", command:gsub("HEDDLE", helper.absolute_executable()), nil }
+  local r = helper.command(line, { stdin = table.concat(steps, "\n") .. "\n", limit = 25,
+    env = { HOME = home, XDG_STATE_HOME = home, XDG_CONFIG_HOME = home } })
+  os.execute("rm -rf " .. home)
+  assert(r.code ~= 124, r.out)
+  return r
+end
+
+describe("the REPL's line at a terminal", function()
+  it("takes a paste of several lines as one entry, with its tabs", function()
+    local r = at_terminal { "await >",
+      "type \\x1b[200~for i = 1, 2 do\\n\\tprint('line ' .. i)\\nend\\r"
+        .. "last = 'é'\\n\\n\\x1b[201~",
+      "await last = 'é'", "type  print(last)\\n", "await \\nline 1\\nline 2\\né\\n>",
+      "type \\x1b[A", "await_times 2 for i = 1, 2 do", "type \\n", "await_times 2 \\nline 2",
+      "type \\x04", "end" }
+    assert.equal(0, r.code)
+    shows(r, "> for i = 1, 2 do\n        print('line ' .. i)\nend\nlast = 'é' print(last)\n")
+    assert.falsy(r.out:find("~", 1, true))
+  end)
+
+  it("gives a paste up at Ctrl-C", function()
+    local r = at_terminal { "await >", "type \\x1b[200~half of a paste", "type \\x03",
+      "await ^C\\n>",
+      "type 'next'\\n", "await \\n\"next\"\\n>", "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("stays whole with wide and combined characters when something is drawn above it", function()
+    local wide, go = ("日本語"):rep(12), os.tmpname()
+    os.remove(go)
+    local waits = ("t = task.start(function() while not fs.stat '%s' do sleep(0.01) end"):format(go)
+    local r = at_terminal({ "await >", "type " .. waits .. " print('背' .. '景') end)\\n",
+      "await )\\n>",
+      "type '" .. wide .. " e\\xcc\\x81 end'", "await end'", "run touch " .. go, "await 背景",
+      "type  .. 1\\n", "await end1\"", "type \\x04", "end" }, { columns = 60 })
+    os.remove(go)
+    local line = "> '" .. ("日本語"):rep(9) .. "日\n本語日本語日本語 "
+    shows(r, "背景\n" .. line)
+    assert.equal(1, select(2, r.out:gsub("> '日", "")))
+  end)
+
+  it("follows the terminal's size", function()
+    local text = ("a"):rep(30) .. "|" .. ("b"):rep(30)
+    local r = at_terminal { "await >", "type '" .. text, "await b", "resize 24 40",
+      "await |bbbbbb\\nbbbbb", "resize 24 90", "await |" .. ("b"):rep(30), "type '\\n",
+      "await \\n\"aaa", "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("gives the terminal to the shell at Ctrl-Z, and takes it again", function()
+    local r = in_shell("HEDDLE; echo stopped $(stty -a | grep -o ' -*icanon'); fg; echo over",
+      { "await >", "type 'half", "await half", "type \\x1a", "await stopped icanon",
+        "await_times 2 'half", "type  done'\\n", "await \\n\"half done\"\\n>", "type \\x04",
+        "await over", "end" })
+    assert.equal(0, r.code)
+  end)
+
+  it("begins at the left, whatever was written before", function()
+    local r = at_terminal { "await >", "type do io.write 'xyz' end\\n", "await xyz\\n>",
+      "type (io.write('abc') and 5)\\n", "await abc\\n5\\n>", "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("says what a half entry lacks at Ctrl-D, and goes on", function()
+    local r = at_terminal { "await >", "type for i = 1, 2 do\\n", "await >>", "type \\x04",
+      "await 'end' expected", "type 'still here'\\n", "await \\n\"still here\"\\n>", "type \\x04",
+      "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("stops an entry that swallows Ctrl-C at the second one", function()
+    local computing = "print('on' .. 'e') while true do pcall(function() while true do end end)"
+      .. " print('de' .. 'af') end"
+    local waiting = "print('tw' .. 'o') while true do pcall(sleep, 100) print('asl' .. 'eep') end"
+    local r = at_terminal({ "await >", "type " .. computing .. "\\n", "await one", "type \\x03",
+      "await deaf", "type \\x03", "await interrupted\\n>", "type " .. waiting .. "\\n", "await two",
+      "type \\x03", "await asleep", "type \\x03", "await_times 2 interrupted\\n>",
+      "type 'alive'\\n", "await \\n\"alive\"\\n>", "type \\x04", "end" }, { columns = 120 })
+    assert.equal(0, r.code)
+  end)
+
+  it("lives on whatever an entry does to the globals", function()
+    local r = at_terminal { "await >",
+      "type print, io, table, os, require, pcall, ipairs, type = nil\\n", "type {1, 2}\\n",
+      "await { 1, 2 }\\n>", "type error { code = 5 }\\n", "await { code = 5 }",
+      "type (nil).x = 1\\n", "await attempt to index", "type strin\\t", "await string",
+      "type \\x15.exit\\n", "end" }
+    assert.truthy(r.code == 0 or r.code == 1) -- boot may miss them
+  end)
+
+  it("shows what has no text, and stops at Ctrl-C what does not end", function()
+    local r = at_terminal({ "await >",
+      "type setmetatable({}, { __tostring = function() error('no text', 0) end })\\n",
+      "await raises: no text",
+      "type setmetatable({}, { __tostring = function() while true do end end }) -- endless\\n",
+      "await endless\\n", "type \\x03", "await interrupted\\n>", "type 'alive'\\n",
+      "await \\n\"alive\"\\n>", "type \\x04", "end" }, { columns = 120 })
+    assert.equal(0, r.code)
+  end)
+
+  it("keeps the history and what was printed when an entry calls os.exit", function()
+    local r = at_terminal { "await >", "type 'kept'\\n", "await \\n\"kept\"",
+      "type print 'bye' os.exit(7)\\n",
+      "end" }
+    assert.equal(7, r.code)
+    shows(r, "\nbye\n")
+    assert.truthy(r.history:find("kept", 1, true))
+  end)
+
+  it("prints what lives at Ctrl-backslash, and goes on", function()
+    local r = at_terminal { "await >", "type half", "await half", "type \\x1c", "await MODEL",
+      "await > half", "type \\x15'whole'\\n", "await \\n\"whole\"\\n>", "type \\x04", "end" }
+    assert.equal(0, r.code)
+  end)
+
+  it("sends a dumb terminal no control sequences", function()
+    local home = os.tmpname()
+    os.remove(home)
+    local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "80", "env",
+      "TERM=dumb", "HOME=" .. home, "sh", "-c", ("script -qc %s /dev/null | cat -v"):format(
+        helper.quote(helper.absolute_executable())) }
+    local r = helper.command(line, { limit = 25, stdin = table.concat({ "await >", "type 40 + 2\\n",
+      "await 42", "type \\x04", "end" }, "\n") .. "\n" })
+    os.execute("rm -rf " .. home)
+    assert.equal(0, r.code, r.out)
+    assert.falsy(r.out:find("^[", 1, true), r.out)
+  end)
+
+  it("clears the screen at Ctrl-L, and leaves at exit()", function()
+    local r = at_terminal { "await >", "type 'first'\\n", "await \\n\"first\"\\n>",
+      "type half\\x0c", "gone here first", "type \\x15exit\\n", "await exit() or Ctrl-D leaves",
+      "type exit()\\n", "end" }
+    assert.equal(0, r.code)
+  end)
+end)
+
 describe("the REPL from a pipe", function()
   local function piped(text)
     return helper.heddle({ "-i" }, { stdin = text })
@@ -239,6 +381,31 @@ describe("the REPL from a pipe", function()
     assert.equal(1, r.code)
   end)
 
+  it("tells of each frame, its caller too, and of errors that are tables", function()
+    local r = piped "function f()\n  g()\nend\nf()\nerror { code = 5 }\nsrc(5)\n"
+    assert.truthy(r.err:find("[2]:1: in function", 1, true))
+    assert.truthy(r.err:find(">    1 | f()", 1, true))
+    assert.truthy(r.err:find("\n{ code = 5 }\n", 1, true))
+    assert.truthy(r.err:find("[4]:1: src: fn: a function expected, got number", 1, true))
+    r = piped("local s = '" .. ("x"):rep(5000) .. "' error 'long'\n")
+    assert.truthy(#r.err < 1000)
+  end)
+
+  it("takes an operator at the end of a line for an unfinished entry", function()
+    local r = piped "1 +\n2\n"
+    assert.equal("3\n", r.out)
+    assert.equal(0, r.code)
+  end)
+
+  it("is not reached where the script is missing; its failure shows in the status", function()
+    local r = helper.heddle({ "-i", "/nowhere/missing.lua" }, { stdin = "print 'reached'\n" })
+    assert.equal("", r.out)
+    assert.equal(1, r.code)
+    r = helper.heddle({ "-i", "-e", "error 'first'" }, { stdin = "'reached'\n" })
+    assert.equal('"reached"\n', r.out)
+    assert.equal(1, r.code)
+  end)
+
   it("knows its commands, and says so of others", function()
     local path = os.tmpname()
     helper.spit(path, "loaded = 3")
@@ -246,7 +413,8 @@ describe("the REPL from a pipe", function()
     local typed = ".load %s\nloaded\n.save %s\n.bogus\n.load\n.exit\n'never'\n"
     local r = piped(typed:format(path, saved))
     assert.equal("3\n", r.out)
-    assert.truthy(r.err:find("unknown command .bogus", 1, true))
+    assert.truthy(r.err:find("unknown command .bogus: the commands are", 1, true))
+    assert.truthy(piped ".hepl\n".err:find("did you mean .help?", 1, true))
     assert.truthy(r.err:find("usage: .load FILE", 1, true))
     assert.truthy(helper.slurp(saved):find("loaded = 3", 1, true))
     os.remove(path)

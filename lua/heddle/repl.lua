@@ -3,12 +3,14 @@
 -- Stands on: heddle.native.repl, heddle.repl_entry, heddle.repl_error, heddle.repl_complete,
 -- heddle.repl_tools, heddle.pretty.
 
+local complete_line = require("heddle.repl_complete").answer
 local entry = require "heddle.repl_entry"
 local native = require "heddle.native.repl"
 local pretty = require "heddle.pretty"
 local repl_error = require "heddle.repl_error"
 local task = require "heddle.task"
 local tools = require "heddle.repl_tools"
+local usage = require "heddle.usage"
 
 local repl = {}
 
@@ -22,6 +24,10 @@ Type Lua; values are printed without `return`. Calls that wait let background ta
   .editor      a longer entry in $EDITOR .help .exit
 heddle's modules are at hand: task, thread, isolate, process, sync, queue, pool …
 Tab completes, Ctrl-R searches the history, Ctrl-C stops the entry, Ctrl-D leaves.]]
+
+-- What an entry does to the globals of these names stays its own.
+local globals, io, ipairs, os, pcall, print = _G, io, ipairs, os, pcall, print
+local require, table, type = require, table, type
 
 local state -- of the session: interactive, main task's handle, entered sources, failed
 
@@ -41,8 +47,9 @@ local function print_values(values)
   if values.n == 0 then return end
   local texts = {}
   for i = 1, values.n do texts[i] = pretty.text(values[i]) end
+  if state.interactive then native.end_line() end
   print(table.concat(texts, "\t"))
-  _G._ = values[1]
+  globals._ = values[1]
 end
 
 
@@ -51,7 +58,7 @@ local function report(handle, err)
   if is_cancel(err) then
     return complain(is_interrupt(err) and "\ninterrupted" or "the entry was cancelled")
   end
-  local text = tostring(err)
+  local text = type(err) == "string" and err or pretty.text(err)
   local trace = handle:traceback()
   if trace and not text:find("\nstack traceback:", 1, true) then text = text .. "\n" .. trace end
   complain(repl_error.with_sources(text))
@@ -114,7 +121,13 @@ commands["help"] = function() print(HELP) end
 commands["exit"] = function() state.leaving = true end
 
 
+local function expand(path)
+  return (path:gsub("^~/", (os.getenv "HOME" or "~") .. "/"))
+end
+
+
 commands["load"] = function(path)
+  path = expand(path)
   local file, why = io.open(path, "r")
   if not file then return complain(why) end
   local source = file:read("a"):gsub("^#[^\n]*", "")
@@ -124,6 +137,7 @@ end
 
 
 commands["save"] = function(path)
+  path = expand(path)
   local file, why = io.open(path, "w")
   if not file then return complain(why) end
   local fine, problem = file:write(table.concat(state.entered, "\n"), "\n")
@@ -155,6 +169,7 @@ commands["editor"] = function()
   if source:find "%S" and run_source(source) then state.entered[#state.entered + 1] = source end
 end
 
+local COMMANDS = { "load", "save", "editor", "help", "exit" }
 local WITH_PATH = { load = true, save = true }
 
 
@@ -163,7 +178,10 @@ local function command(line)
   local name, rest = line:match "^%s*%.(%a+)%s*(.-)%s*$"
   if not name then return false end
   if not commands[name] then
-    complain(("unknown command .%s: the commands are .load .save .editor .help .exit"):format(name))
+    local near = usage.nearest(name, COMMANDS)
+    local hint = near and (": did you mean .%s?"):format(near)
+      or ": the commands are .load .save .editor .help .exit"
+    complain(("unknown command .%s%s"):format(name, hint))
   elseif WITH_PATH[name] and rest == "" then
     complain(("usage: .%s FILE"):format(name))
   else
@@ -194,7 +212,7 @@ end
 --- Answers what could stand behind `text`. Looking fields up may run code: a task of its own does.
 local function complete(text)
   local results = await(task.start({ name = "Completion" }, function()
-    return require("heddle.repl_complete").answer(text, _G, tools.names())
+    return complete_line(text, globals, tools.names())
   end))
   native.answer(results[1] and results[2] or "", results[1] and results[3] or "")
 end
@@ -239,7 +257,11 @@ end
 --- One turn at the terminal; returns what is still unfinished.
 local function turn(unfinished)
   local line = typed(unfinished and MORE or PROMPT)
-  if line == nil then state.leaving = may_leave() end
+  if line == nil and unfinished then
+    complain(entry.problem(unfinished))
+  elseif line == nil then
+    state.leaving = may_leave()
+  end
   if not line then return nil end
   if line:find "%S" then native.remember(line) end
   return take(unfinished, line)
@@ -263,7 +285,7 @@ local function read_pipe()
   end
   if unfinished then
     state.failed = true
-    complain(select(2, load(unfinished, "=stdin")))
+    complain(entry.problem(unfinished))
   end
   return state.failed and 1 or 0
 end
@@ -293,6 +315,26 @@ local function run_rc()
 end
 
 
+local function save_history()
+  local saved, problem = native.save(history_path())
+  if not saved then complain("heddle: the history was not saved: " .. problem) end
+end
+
+
+--- os.exit in an entry leaves as .exit does: what was printed is seen, what was typed is kept.
+local function keep_at_exit()
+  local process, exit = require "heddle.process", os.exit
+  local home_pid = process.current().pid
+  os.exit = function(...) -- luacheck: ignore
+    if process.current().pid == home_pid then
+      save_history()
+      native.flush()
+    end
+    exit(...)
+  end
+end
+
+
 local function at_terminal()
   local opened, why = native.open(history_path())
   if not opened then
@@ -300,13 +342,13 @@ local function at_terminal()
     state.interactive = false
     return read_pipe()
   end
+  keep_at_exit()
   run_rc()
   print(("heddle %s on %s, %d cores. .help says more; Ctrl-D leaves."):format(
     require("heddle")._VERSION, _VERSION, (require("heddle").cores())))
   converse()
-  local saved, problem = native.save(history_path())
+  save_history()
   native.close()
-  if not saved then complain("heddle: the history was not saved: " .. problem) end
   return 0
 end
 
@@ -317,7 +359,7 @@ function repl.run()
   local host = require "heddle.native.host"
   local interactive = host.isatty(0) and host.isatty(1)
   state = { main = task.current(), entered = {}, interactive = interactive }
-  tools.install(_G)
+  tools.install(globals, function() state.leaving = true end)
   return state.interactive and at_terminal() or read_pipe()
 end
 

@@ -46,8 +46,8 @@ end
 
 
 --- Constants have no variable to share: their values are kept.
-local function keep_constants(values)
-  for name, value in next, values do
+local function keep_constants(kept_values)
+  for name, value in next, kept_values do
     keep_name(name, function() return value end, 1)
   end
 end
@@ -86,9 +86,13 @@ local function candidates(source)
 end
 
 
+--- Around an expression: what it calls is no tail call, so that its place is known.
+local function all(...) return ... end
+
+
 local function header()
   local declared = #names > 0 and "local " .. concat(names, ", ") .. "; " or ""
-  return "local __keep = ...; " .. declared .. "return function(...) "
+  return "local __keep, __values = ...; " .. declared .. "return function(...) "
 end
 
 
@@ -96,7 +100,7 @@ end
 local function wrapped(body, name)
   local outer, why = load(header() .. body .. "\nend", name, "t")
   if not outer then return nil, why end
-  local fn = outer(keep)
+  local fn = outer(keep, all)
   for index = 1, math.huge do
     local upvalue = debug.getupvalue(fn, index)
     if not upvalue then return fn end
@@ -162,6 +166,15 @@ local function is_unfinished(source)
 end
 
 
+---What an unfinished source lacks.
+---@param source string
+---@return string
+function entry.problem(source)
+  local _, why = load(source, "=[" .. (count + 1) .. "]", "t")
+  return why or "unfinished"
+end
+
+
 ---Makes a function of what was typed.
 ---@param source string
 ---@param label? string  what errors call it; by default [1], [2] …
@@ -172,7 +185,7 @@ function entry.compile(source, label)
   local fn
   source = source:gsub("^%s*=([^=])", "return %1", 1) -- as in Lua 5.1
   if load("return " .. source, "=" .. name, "t") then
-    fn = wrapped("return " .. source, "=" .. name)
+    fn = wrapped("return __values(" .. source .. "\n)", "=" .. name)
   else
     local fine, why = load(source, "=" .. name, "t")
     if not fine then

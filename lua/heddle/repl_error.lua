@@ -60,6 +60,7 @@ function repl_error.with_sources(text)
     if not library then out[#out + 1] = line end
     if path then out[#out + 1] = excerpt(path, tonumber(number)) end
   end
+  if out[#out]:find "^stack traceback:" then out[#out] = nil end
   return table.concat(out, "\n")
 end
 

@@ -50,7 +50,10 @@ function words.src(fn)
   local info = debug.getinfo(fn, "S")
   local lines, name = source_lines(info)
   if not lines then
-    print(info.what == "C" and "a function in C: it has no Lua source" or "the source is not here")
+    local own = info.source:find "^@heddle/"
+    print(info.what == "C" and "a function in C: it has no Lua source; help(f) may know it"
+      or own and ("heddle's own, from %s:%d; help(f) may know it"):format(name, info.linedefined)
+      or "the source is not here")
     return
   end
   print(("-- %s:%d"):format(name, info.linedefined))
@@ -63,6 +66,9 @@ end
 ---Calls fn, prints how long it took, and returns what it returned.
 ---@param fn function
 function words.time(fn, ...)
+  if type(fn) ~= "function" then
+    error(("time: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
+  end
   local begun, cpu = heddle.now(), os.clock()
   local results = table.pack(fn(...))
   print(("%.6f s, of it %.6f s of CPU"):format(heddle.now() - begun, os.clock() - cpu))
@@ -95,8 +101,13 @@ end
 
 ---Makes the words and modules globals, each when it is first named; what the user sets goes before.
 ---@param globals table
-function tools.install(globals)
+---@param leave fun() ends the session
+function tools.install(globals, leave)
   local known = { heddle = "heddle" }
+  words.exit = setmetatable({}, {
+    __call = leave, __tostring = function() return "exit() or Ctrl-D leaves" end,
+  })
+  words.quit = words.exit
   for _, name in ipairs(tools.modules) do known[name] = "heddle." .. name end
   setmetatable(globals, {
     __index = function(_, name)

@@ -70,6 +70,12 @@ static bool open_library(void) {
 
 // the line on the screen -----------------------------------------------------------------------
 
+static bool dumb; // the terminal knows no control sequences
+
+static void control(const char *sequence) {
+  if (!dumb) dprintf(screen_terminal(), "%s", sequence);
+}
+
 static struct winsize shown_size; // of the terminal, as the line was drawn
 
 static struct winsize terminal_size(void) {
@@ -90,6 +96,8 @@ static int rows_above(int width) {
 }
 
 static void erase_rows(int up) {
+  if (dumb) dprintf(screen_terminal(), "\n");
+  if (dumb) return;
   if (up > 0) dprintf(screen_terminal(), "\033[%dA", up);
   dprintf(screen_terminal(), "\r\033[J");
 }
@@ -161,7 +169,7 @@ static void take_terminal_again(void) {
   edit.set(editor, EL_PREP_TERM, 0); // else libedit takes the mode for the one it set
   edit.set(editor, EL_PREP_TERM, 1);
   let_reads_return();
-  dprintf(screen_terminal(), PASTE_ON);
+  control(PASTE_ON);
   edit.resize(editor);
   draw_line();
 }
@@ -303,12 +311,14 @@ static void edit_one_line(void) {
   edit.resize(editor);
   shown_size = terminal_size();
   edit.set(editor, EL_PREP_TERM, 1); // else what is typed ahead is shown twice
-  dprintf(screen_terminal(), PASTE_ON);
+  control(PASTE_ON);
+  screen_end_line();
+  control("\r\033[K"); // what was typed ahead has been echoed, and is shown again
   screen_show_line(&shown_line);
   stopped = false;
   const char *line = edit.gets(editor, &size);
   screen_show_line(NULL);
-  dprintf(screen_terminal(), PASTE_OFF);
+  control(PASTE_OFF);
   char *copy = line && size > 0 ? strdup(line) : NULL;
   gate_leave();
   screen_unlock();
@@ -340,7 +350,7 @@ static void on_change(int signal) {
 static void on_stop(int signal) {
   int before = errno;
   (void)signal;
-  if (write(screen_terminal(), PASTE_OFF, sizeof PASTE_OFF - 1) > 0)
+  if (dumb || write(screen_terminal(), PASTE_OFF, sizeof PASTE_OFF - 1) > 0)
     tcsetattr(STDIN_FILENO, TCSANOW, &mode_before);
   raise(SIGSTOP);
   errno = before;
@@ -375,6 +385,8 @@ static void set_up(void) {
 
 static bool make_editor(void) {
   HistEvent e;
+  const char *kind = getenv("TERM");
+  dumb = !kind || !*kind || strcmp(kind, "dumb") == 0;
   FILE *in = fdopen(dup(STDIN_FILENO), "r"), *out = fdopen(dup(screen_terminal()), "w");
   if (!in || !out || pipe2(ready, O_CLOEXEC) != 0 || pipe2(wake, O_CLOEXEC | O_NONBLOCK) != 0 ||
       pipe2(news, O_CLOEXEC | O_NONBLOCK) != 0)

@@ -144,6 +144,16 @@ static int f_flush(lua_State *L) {
   return 0;
 }
 
+// repl.end_line(): what is printed next begins a line
+static int f_end_line(lua_State *L) {
+  (void)L;
+  screen_flush();
+  screen_lock();
+  screen_end_line();
+  screen_unlock();
+  return 0;
+}
+
 // repl.pause(boolean): while true, another program has the terminal
 static int f_pause(lua_State *L) {
   screen_pause(lua_toboolean(L, 1));
@@ -156,17 +166,11 @@ static int f_foreground(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {{"answer", f_answer},
-                                     {"ask", f_ask},
-                                     {"close", f_close},
-                                     {"flush", f_flush},
-                                     {"foreground", f_foreground},
-                                     {"open", f_open},
-                                     {"pause", f_pause},
-                                     {"remember", f_remember},
-                                     {"save", f_save},
-                                     {"wait", f_wait},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"answer", f_answer},     {"ask", f_ask},     {"close", f_close},
+    {"end_line", f_end_line}, {"flush", f_flush}, {"foreground", f_foreground},
+    {"open", f_open},         {"pause", f_pause}, {"remember", f_remember},
+    {"save", f_save},         {"wait", f_wait},   {NULL, NULL}};
 
 // Opens heddle.native.repl.
 int luaopen_heddle_native_repl(lua_State *L) {

@@ -16,6 +16,7 @@ static int channel[2] = {-1, -1}; // what is written comes in at 1 and is drawn 
 static int terminal = -1;         // the real one
 static int kept[STREAMS];         // the descriptors 1 and 2 as they were, -1: left alone
 static const struct screen_line *shown;
+static bool open_line; // the last line that was drawn has not ended
 
 static void write_all(const char *text, size_t size) {
   while (size > 0) {
@@ -39,6 +40,7 @@ static void draw_pending(void) {
     write_all(piece, (size_t)n);
     last = piece[n - 1];
   }
+  open_line = !shown && last != '\n';
   if (!shown) return;
   if (last != '\n') write_all("\n", 1);
   shown->draw();
@@ -92,6 +94,13 @@ void screen_lock(void) { pthread_mutex_lock(&lock); }
 
 // The others may draw again.
 void screen_unlock(void) { pthread_mutex_unlock(&lock); }
+
+// Ends the line that was drawn last, if it has not ended: a prompt begins a line. To be called with
+// the screen locked.
+void screen_end_line(void) {
+  if (open_line) write_all("\n", 1);
+  open_line = false;
+}
 
 // A line is being typed from now on (NULL: none any more). To be called with the screen locked.
 void screen_show_line(const struct screen_line *line) { shown = line; }

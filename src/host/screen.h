@@ -18,6 +18,7 @@ void screen_close(void);
 int screen_terminal(void);
 void screen_lock(void);
 void screen_unlock(void);
+void screen_end_line(void);
 void screen_show_line(const struct screen_line *line);
 void screen_flush(void);
 void screen_pause(bool pause);

@@ -131,11 +131,11 @@ static void attend(struct loop *loop, uint32_t why) {
   uint32_t came = interrupts;
   if (came == interrupts_seen || !loop->main_task) return;
   // One that came as an entry had just ended is for whoever is in front next. An entry that goes on
-  // after a Ctrl-C is stopped for good by the next.
+  // after a Ctrl-C, or hides it, is stopped for good by the next.
   struct task *front = loop->main_task;
-  bool again = interactive && !front->main && front->reason == REASON_INTERRUPTED;
-  if (task_cancel(front, REASON_INTERRUPTED, again) || !interactive)
-    interrupts_seen = came;
+  bool twice = front->reason == REASON_INTERRUPTED || came - interrupts_seen > 1;
+  bool again = interactive && !front->main && twice;
+  if (task_cancel(front, REASON_INTERRUPTED, again) || !interactive) interrupts_seen = came;
 }
 
 // A running coroutine was made to look: requests are seen to, and a stop for good or Ctrl-C is
@@ -167,7 +167,8 @@ void worker_set_foreground(struct task *task) {
   bool first = !interactive;
   interactive = true;
   loop_self->main_task = task;
-  if (!first && before != task && before->cancels && before->reason == REASON_INTERRUPTED) {
+  bool unseen = !first && before != task && before->cancels && !before->hard;
+  if (unseen && before->reason == REASON_INTERRUPTED) {
     before->cancels = 0;
     task_cancel(task, REASON_INTERRUPTED, false);
   }
