@@ -9,7 +9,8 @@
 #include <sys/prctl.h>
 
 static const int64_t STAY = 20000000;   // ns that an OS thread waits for another isolate
-static const int64_t SPIN_TIME = 60000; // of these awake, while a core is idle
+static const int64_t SPIN_TIME = 30000; // of these awake, while a core is idle
+enum { PAUSE = 16 };                    // turns without that when nobody came
 
 // What the one that waits is about to do; else the cell of the worker that it is called for.
 enum { NOBODY, AWAKE, ASLEEP };
@@ -37,9 +38,16 @@ bool rest_call(const struct worker *w) {
 
 // A start that comes at once finds the thread awake, if that takes no core from anybody.
 static void spin(void) {
+  static int pause; // one thread at a time is in here
+  if (pause > 0) {
+    pause--;
+    return;
+  }
   int64_t limit = clock_now() + SPIN_TIME;
-  while (atomic_load_explicit(&state, memory_order_relaxed) == AWAKE &&
-         arena->awake < cores_usable() && clock_now() < limit) {
+  while (atomic_load_explicit(&state, memory_order_relaxed) == AWAKE) {
+    if (arena->awake < cores_usable() && clock_now() < limit) continue;
+    pause = PAUSE;
+    return;
   }
 }
 
