@@ -52,6 +52,44 @@ describe("a hard stop", function()
     assert.is_true(asker:result())
   end)
 
+  -- The median of several: one start may meet a machine that is busy elsewhere.
+  local function stops_soon(seconds)
+    table.sort(seconds)
+    assert.is_true(seconds[5] <= (thread.switch_interval() + 0.05) * helper.slack, seconds[5])
+  end
+
+  each("comes within the switch interval and 50 ms", function(M)
+    local seconds = {}
+    for i = 1, 9 do
+      local h = start(M, function(up)
+        up:set()
+        while true do pcall(function() while true do local _ = 1 end end) end
+      end)
+      local asked = heddle.now()
+      h:cancel { hard = true }
+      expect_stopped(h)
+      seconds[i] = heddle.now() - asked
+    end
+    stops_soon(seconds)
+  end, in_loops)
+
+  it("comes as soon in a task that another thread stops", function()
+    local seconds = {}
+    for i = 1, 9 do
+      local h, asked
+      local asker = thread.start(function()
+        helper.wait_for(function() return h and h:status() == "running" end)
+        asked = heddle.now()
+        h:cancel { hard = true }
+      end)
+      h = task.start(function() while true do local _ = 1 end end)
+      expect_stopped(h)
+      seconds[i] = heddle.now() - asked
+      asker:join()
+    end
+    stops_soon(seconds)
+  end)
+
   each("can't be swallowed", function(M)
     local h = start(M, function(up)
       up:set()
