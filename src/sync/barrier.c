@@ -112,9 +112,11 @@ static const struct sync_wait wait = {SYNC_ARRIVED, take, always};
 struct sync_barrier *sync_barrier_create(uint32_t parties, bool has_action, double timeout) {
   struct sync_barrier *b = (struct sync_barrier *)sync_create(SYNC_BARRIER);
   if (!b) return NULL;
+  sync_begin(&b->head); // a reaper looks at every object there is
   b->parties = parties;
   b->has_action = has_action;
   b->timeout = timeout;
+  sync_end(&b->head);
   return b;
 }
 

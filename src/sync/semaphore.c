@@ -54,8 +54,10 @@ static const struct sync_wait to_hold = {0, take_share, NULL};
 struct sync_semaphore *sync_semaphore_create(uint64_t n, uint64_t bound) {
   struct sync_semaphore *s = (struct sync_semaphore *)sync_create(SYNC_SEMAPHORE);
   if (!s) return NULL;
+  sync_begin(&s->head); // a reaper looks at every object there is
   s->total = n;
   s->bound = bound;
+  sync_end(&s->head);
   return s;
 }
 
