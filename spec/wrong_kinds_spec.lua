@@ -108,6 +108,17 @@ local function kinds(types)
   return right
 end
 
+-- Which kinds of values are right in a place; nil: all. Where an argument may be left out that
+-- others follow, the next one's are right, too.
+local function right_in(list, place)
+  local p, next_one = list[place], list[place + 1]
+  local right = kinds(p.types)
+  if right and p.optional and next_one and not next_one.optional and next_one.name ~= "..." then
+    for kind in pairs(kinds(next_one.types) or {}) do right[kind] = true end
+  end
+  return right
+end
+
 -- The entries of what this file knows how to make.
 local function entries()
   local list = {}
@@ -223,7 +234,7 @@ describe("wrong things", function()
   it("of each kind in each place are refused", function()
     each_entry(function(entry, call, object)
       for place, p in ipairs(entry.parameters) do
-        local right = kinds(p.types)
+        local right = right_in(entry.parameters, place)
         for _, pair in ipairs(right and values or {}) do
           local kind, value = table.unpack(pair)
           if not right[kind] and kind ~= RIGHT[entry.key .. " " .. p.name] then
@@ -273,6 +284,20 @@ describe("wrong things", function()
       local other = entry.owner == "event" and sync.lock() or sync.event()
       refused(entry, "another object for self", "self", call, other)
     end)
+  end)
+
+  it("for a metamethod that is called by hand do no harm", function()
+    local started = task.start(nothing)
+    for _, object in ipairs { sync.lock(), queue.new(), started, helper.start("thread", nothing),
+      helper.start("process", nothing), shared.dict(), shared.array("int", 1) } do
+      for _, metamethod in pairs(getmetatable(object)) do
+        for _, pair in ipairs(values) do
+          if type(metamethod) == "function" then pcall(metamethod, pair[2], "name", pair[2]) end
+        end
+      end
+      assert.is_string(tostring(object))
+      if object.join then object:join() end
+    end
   end)
 
   it("are no reason to end: afterwards all goes on", function()
