@@ -107,8 +107,18 @@ struct sync_handle *object_refuse(lua_State *L, enum sync_kind kind, const char 
   return NULL;
 }
 
+// The handle of any kind at index 1; NULL if it is something else.
+static struct sync_handle *any_handle(lua_State *L) {
+  struct sync_handle *handle = object_at(L, 1);
+  return handle && handle->magic - OBJECT_MAGIC < SYNC_KINDS ? handle : NULL;
+}
+
+// The object at 1, of a metamethod that was perhaps called by hand.
 static struct sync_object *self_object(lua_State *L) {
-  return ((struct sync_handle *)lua_touserdata(L, 1))->object;
+  const struct sync_handle *handle = any_handle(L);
+  if (!handle || !handle->object)
+    loop_misuse(L, "bad-self", "self: a shared object expected, got %s", loop_typename(L, 1));
+  return handle->object;
 }
 
 // lookup of methods ----------------------------------------------------------------------------
@@ -171,8 +181,7 @@ static void own_methods(lua_State *L) {
 static int m_index(lua_State *L) {
   enum { OFTEN = 100 };
   lua_settop(L, 2);
-  struct sync_handle *handle = object_at(L, 1);
-  if (handle && handle->magic - OBJECT_MAGIC >= SYNC_KINDS) handle = NULL;
+  struct sync_handle *handle = any_handle(L);
   if (handle && ++handle->lookups == OFTEN) own_methods(L);
   lua_settop(L, 2);
   return push_member(L, handle);
@@ -211,7 +220,8 @@ static int m_tostring(lua_State *L) {
 }
 
 static int m_gc(lua_State *L) {
-  object_let_go(lua_touserdata(L, 1));
+  struct sync_handle *handle = any_handle(L);
+  if (handle) object_let_go(handle);
   return 0;
 }
 

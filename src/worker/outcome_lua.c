@@ -210,8 +210,8 @@ static void report_unread(lua_State *L, struct worker *w) {
 
 // A handle is collected.
 int worker_m_gc(lua_State *L) {
-  struct sync_handle *handle = lua_touserdata(L, 1);
-  if (!handle->object) return 0;
+  struct sync_handle *handle = luaL_testudata(L, 1, "heddle.worker");
+  if (!handle || !handle->object) return 0;
   report_unread(L, (struct worker *)handle->object);
   object_let_go(handle);
   return 0;

@@ -201,7 +201,7 @@ static int push_pid(lua_State *L, struct worker *w) {
 }
 
 static int m_index(lua_State *L) {
-  struct worker *w = worker_at(L, 1);
+  struct worker *w = worker_self(L, "index");
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -237,7 +237,7 @@ static void name_os_thread(struct worker *w) {
 }
 
 static int m_newindex(lua_State *L) {
-  struct worker *w = worker_at(L, 1);
+  struct worker *w = worker_self(L, "newindex");
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
   if (strcmp(key, "name") != 0)
     return loop_misuse(L, "no-field", "%s: field '%s' can't be set (only name can)", worker_kind(w),
@@ -251,7 +251,7 @@ static int m_newindex(lua_State *L) {
 }
 
 static int m_tostring(lua_State *L) {
-  const struct worker *w = worker_at(L, 1);
+  const struct worker *w = worker_self(L, "tostring");
   lua_pushfstring(L, "%s %s (%s)", worker_kind(w), w->head.name, worker_status(w));
   return 1;
 }
