@@ -81,9 +81,9 @@ struct task {
   uint8_t budget; // while it is being stopped for good: how much its clean-up may still run
   uint16_t shields;
   uint16_t cancels;  // requests not yet raised
+  uint16_t job_kind; // the kind of the job that it does (see handle_keep_word), 0: none
   int32_t results;   // how many; before it runs: how many arguments
-  uint32_t job;      // number + 1 of the job that it does, 0: none
-  uint16_t job_kind; // that job's kind (see handle_keep_word), 0: none
+  uint32_t job;      // that job's number + 1, 0: none
   struct timer timer;
   struct watched *watch;    // while it waits for a descriptor
   const struct loop_op *op; // while it waits
