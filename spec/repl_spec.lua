@@ -305,7 +305,7 @@ describe("the REPL's line at a terminal", function()
   it("shows what has no text, and stops at Ctrl-C what does not end", function()
     local r = at_terminal({ "await >",
       "type setmetatable({}, { __tostring = function() error('no text', 0) end })\\n",
-      "await raises: no text",
+      "await raises: no text>\\n>",
       "type setmetatable({}, { __tostring = function() while true do end end }) -- endless\\n",
       "await endless\\n", "type \\x03", "await interrupted\\n>", "type 'alive'\\n",
       "await \\n\"alive\"\\n>", "type \\x04", "end" }, { columns = 120 })
