@@ -130,7 +130,7 @@ describe("the REPL at a terminal", function()
       return ([[
         type half
         type \x03
-        await_times I ^C\n
+        await_times I ^C
         type 'next ' .. I\n
         await "next I"\n]]):gsub("I", i)
     end), { rc = [[back = task.start({ daemon = true }, function()
