@@ -311,6 +311,20 @@ describe("the end of a pool", function()
     raises("pool%-closed", p.submit, p, square)
   end)
 
+  each("one that nobody joins is forgotten when it has ended", function(model)
+    local weak = setmetatable({}, { __mode = "k" })
+    for _ = 1, 3 do
+      local p = pool.new(model, 1)
+      weak[p] = true
+      p:terminate()
+    end
+    wait_for(function()
+      pool.new("coroutines", 1):shutdown()
+      collectgarbage()
+      return next(weak) == nil
+    end)
+  end)
+
   each("leaving its block by an error terminates it", function(model)
     local f
     raises("^out$", function()

@@ -27,7 +27,7 @@ local meta = { __index = methods, __name = "heddle.pool", __uncopyable = "pool" 
 
 local misuse, show = core.misuse, pool_options.show
 
--- All that are open, and were made in this interpreter.
+-- All that were made in this interpreter and were not joined.
 local all = {}
 local made = 0
 
@@ -36,6 +36,20 @@ local function backend_of(kind)
   if kind == "coroutine" then return require("heddle.pool_heap").coroutines end
   if kind == "thread" then return require("heddle.pool_heap").threads end
   return require "heddle.pool_copies"
+end
+
+
+-- Those that nobody joined, though they have ended and have nothing to tell, are not kept.
+local function forget_ended()
+  local function no_time() return 0 end
+  local ended = {}
+  for p in pairs(all) do
+    local mine = p.interpreter == jobs.interpreter()
+    if not mine or p.over:is_set() and not next(p.unasked) then ended[#ended + 1] = p end
+  end
+  for _, p in ipairs(ended) do
+    if p.interpreter ~= jobs.interpreter() or p.backend.await(p, no_time) then all[p] = nil end
+  end
 end
 
 
@@ -74,6 +88,7 @@ function pool.new(model, workers, options)
   }, meta)
   p.over.name = "the jobs of " .. p.name
   p.backend.open(p)
+  forget_ended()
   all[p] = true
   return p
 end
