@@ -180,6 +180,26 @@ describe("the REPL at a terminal", function()
     assert.equal(0, r.code)
   end)
 
+  it("shows what lives, what is held, and records", function()
+    local path = os.tmpname()
+    local r = at_terminal({ "await >", "type l = sync.lock()\\n", "await = sync.lock()\\n>",
+      "type l:acquire()\\n", "await acquire()\\ntrue\\n>",
+      "type h = task.start({ name = 'sleeper' }, sleep, 60)\\n", "await 60)\\n>",
+      "type ps()\\n", "await  sleeper ", "await Entry-", "type locks()\\n",
+      "await that has ended\\n>",
+      "type tree()\\n", "await ├─ task sleeper", "await └─ task Entry-", "type gil()\\n",
+      "await switches", "await \\n}\\n>", "type trace.on()\\n", "await trace.on()\\n>",
+      "type sleep(0.01)\\n", "await sleep(0.01)\\n>", ("type trace.save('%s')\\n"):format(path),
+      "await ')\\ntrue\\n>", "type h:cancel()\\n", "await cancel()\\ntrue\\n>", "type \\x04",
+      "end" },
+      { columns = 120 })
+    local saved = helper.slurp(path)
+    os.remove(path)
+    assert.equal(0, r.code)
+    shows(r, "held   a task of process")
+    assert.matches('"traceEvents"', saved)
+  end)
+
   it("runs the rc file first", function()
     local r = at_terminal({ "await >", "type mine\\n", "await 17\\n>", "type \\x04", "end" },
       { rc = "mine = 17" })
