@@ -44,16 +44,30 @@ local function all_specs()
   return found
 end
 
--- Starts the child for one file; its output goes to a log, its exit status comes through the
--- returned pipe.
+local SHELL_LIMIT = 30 -- seconds that a child's shell may need beside the child's own limit
+
+-- Starts the child for one file; its output goes to a log, its exit status to a file beside that.
 local function launch(file, log)
   local words = { "timeout", "-k", "5", flags.limit * helper.slack }
   table.move({ helper.executable, "spec/run.lua", "--child=" .. file }, 1, 3, #words + 1, words)
   words[#words + 1] = "--case=" .. flags.case
   if flags.only then words[#words + 1] = "--only=" .. flags.only end
   for i, word in ipairs(words) do words[i] = helper.quote(word) end
-  local line = table.concat(words, " ") .. " >" .. helper.quote(log) .. " 2>&1 </dev/null; echo $?"
-  return assert(io.popen(line))
+  local line = ("%s >%s 2>&1 </dev/null; echo $? >%s"):format(table.concat(words, " "),
+    helper.quote(log), helper.quote(log .. ".status"))
+  os.remove(log .. ".status")
+  return { file = file, log = log, begun = helper.now(), shell = assert(io.popen(line)) }
+end
+
+-- The exit status of a child that was launched; nil while it runs.
+local function status_of(job)
+  local status = tonumber(helper.slurp(job.log .. ".status"))
+  if status then
+    job.shell:close()
+  elseif helper.now() > job.begun + flags.limit * helper.slack + SHELL_LIMIT then
+    status = 1
+  end
+  return status
 end
 
 local function indented(text)
@@ -100,25 +114,30 @@ local function judge(file, log, status)
   return passed, failed, pending
 end
 
+local function report(job, status, total)
+  local passed, failed, pending = judge(job.file, helper.slurp(job.log), status)
+  print(("%-32s %3d passed, %d failed%s  %5.1f s"):format(job.file, passed, failed,
+    pending > 0 and (", " .. pending .. " pending") or "", helper.now() - job.begun))
+  total.passed, total.failed = total.passed + passed, total.failed + failed
+  total.pending = total.pending + pending
+end
+
 local function run_all()
   local total = { passed = 0, failed = 0, pending = 0 }
   local running, started = {}, 0
   local folder = "build/spec/" .. helper.flavour
   os.execute("mkdir -p " .. helper.quote(folder))
-  for i = 1, #files do
-    while started < #files and started < i - 1 + flags.jobs do
+  while started < #files or #running > 0 do
+    while started < #files and #running < flags.jobs do
       started = started + 1
       local log = folder .. "/" .. files[started]:gsub("[/.]", "-") .. ".log"
-      running[started] = { log = log, begun = helper.now(), pipe = launch(files[started], log) }
+      running[#running + 1] = launch(files[started], log)
     end
-    local job = running[i]
-    local status = tonumber(job.pipe:read "a") or 1
-    job.pipe:close()
-    local passed, failed, pending = judge(files[i], helper.slurp(job.log), status)
-    print(("%-32s %3d passed, %d failed%s  %5.1f s"):format(files[i], passed, failed,
-      pending > 0 and (", " .. pending .. " pending") or "", helper.now() - job.begun))
-    total.passed, total.failed = total.passed + passed, total.failed + failed
-    total.pending = total.pending + pending
+    helper.sleep(0.01)
+    for i = #running, 1, -1 do
+      local status = status_of(running[i])
+      if status then report(table.remove(running, i), status, total) end
+    end
   end
   if total.pending > 0 then print(total.pending .. " pending") end
   print(("%d passed, %d failed"):format(total.passed, total.failed))
