@@ -467,7 +467,7 @@ describe("shared objects that are used often", function()
   }
   for method, new in pairs(made) do
     it(("are what they were [%s]"):format(method), function()
-      local object = new()
+      local object, other_end = new()
       object.name = "before"
       local class, before = fields(object, method)
       for _ = 1, 300 do assert.is_function(object[method]) end
@@ -481,6 +481,7 @@ describe("shared objects that are used often", function()
       local fresh = fields(new(), method)
       assert.equal(class, fresh)
       assert.equal(object, isolate.start(function(o) return o end, object):result(5))
+      assert.not_equal(object, other_end) -- kept: a pipe is closed with it
     end)
   end
 
