@@ -270,12 +270,6 @@ function future:start()
 end
 
 
-local function call_done(self, fn)
-  handle.call_done(self, fn)
-  self.pool.callbacks[native.current()] = nil
-end
-
-
 ---Runs `fn(f)` as a task of this OS thread when the job has ended, also when it has already.
 ---pool:join waits for it.
 ---@param fn fun(f: heddle.future)
@@ -284,7 +278,9 @@ function future:on_done(fn)
   if type(fn) ~= "function" then
     core.misuse(2, "bad-argument", "future:on_done: fn: a function expected, got %s", type(fn))
   end
-  self.pool.callbacks[native.internal(native.start(call_done, self, fn))] = true
+  local callbacks = self.pool.callbacks
+  local function forget() callbacks[native.current()] = nil end
+  callbacks[handle.call_when_done(self, fn, forget)] = true
 end
 
 

@@ -59,13 +59,34 @@ local function with_traceback(err)
 end
 
 
--- Waits for the end of a handle, then calls `fn(h)`; its error goes to stderr.
-function handle.call_done(h, fn)
+-- The turn of the last one registered, by handle and loop. Tasks that were woken by the end may
+-- find others, registered later and begun since, ahead of them: each waits for the turn before its
+-- own.
+local last_turn = setmetatable({}, { __mode = "k" })
+local turns = { __close = function(turn) turn.over = true end }
+
+
+local function call_done(h, fn, own_turn, finally)
+  local turn <close> = own_turn -- also when it is cancelled
   h:join()
+  while turn.before and not turn.before.over do native.yield() end
+  turn.before, turn.over = nil, true
   local ok, err = xpcall(fn, with_traceback, h)
   if not ok then
     io.stderr:write("heddle: error in on_done of ", h.name, ": ", tostring(err), "\n")
   end
+  if finally then finally() end
+end
+
+
+-- Starts a task of this OS thread that calls `fn(h)` when `h` has ended, after those registered
+-- before, and then `finally`; the function's error goes to stderr. Returns the task.
+function handle.call_when_done(h, fn, finally)
+  local last, here = last_turn[h] or {}, native.loop()
+  local turn = setmetatable({ before = last[here] }, turns)
+  last_turn[h] = last
+  last[here] = turn
+  return native.internal(native.start(call_done, h, fn, turn, finally))
 end
 
 
@@ -77,7 +98,7 @@ local function on_done(h, fn)
   elseif type(fn) ~= "function" then
     error(("on_done: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
   end
-  native.internal(native.start(handle.call_done, h, fn))
+  handle.call_when_done(h, fn)
 end
 
 

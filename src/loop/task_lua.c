@@ -397,20 +397,20 @@ static const luaL_Reg methods[] = {
     {"start", m_start}, {"status", m_status}, {"traceback", m_traceback}, {NULL, NULL},
 };
 
+// task.loop() -> an integer that stands for this OS thread's loop in this process
+static int f_loop(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)loop_self->id << 16 | program_slot);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"cancelled", f_cancelled},
-    {"current", f_current},
-    {"doing", f_doing},
-    {"internal", f_internal},
-    {"list", f_list},
-    {"locals", f_locals},
-    {"new", f_new},
-    {"others", f_others},
-    {"now", f_now},
-    {"sleep", f_sleep},
-    {"start", f_start},
-    {"yield", f_yield},
-    {NULL, NULL},
+    {"cancelled", f_cancelled}, {"current", f_current},
+    {"doing", f_doing},         {"internal", f_internal},
+    {"list", f_list},           {"locals", f_locals},
+    {"loop", f_loop},           {"new", f_new},
+    {"others", f_others},       {"now", f_now},
+    {"sleep", f_sleep},         {"start", f_start},
+    {"yield", f_yield},         {NULL, NULL},
 };
 
 // Opens heddle.native.task: the functions, and `methods`, the table of the handles' methods.
