@@ -19,10 +19,8 @@ static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 // A write of up to PIPE_BUF bytes is whole by itself. Longer ones exclude the other processes by a
 // lock on the arena's descriptor, which the kernel frees when its holder dies; short ones then take
 // it too.
-static void lock_output(bool lock) {
-  if (arena->processes == 0) return;
-  struct flock range = {
-      .l_type = lock ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+static void change_lock(short type) {
+  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
   while (fcntl(arena_fd(), F_SETLKW, &range) != 0 && errno == EINTR) {
   }
 }
@@ -32,10 +30,11 @@ static int write_out(const char *text, size_t size) {
   if (threads) loop_gil_release();
   gate_enter(); // a child is not forked while a thread is in here
   pthread_mutex_lock(&one_at_a_time);
-  lock_output(true);
+  bool shared = arena->processes > 0; // the last of them may be buried while this one writes
+  if (shared) change_lock(F_WRLCK);
   int failed = fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0 ? errno : 0;
   if (failed) clearerr(stdout);
-  lock_output(false);
+  if (shared) change_lock(F_UNLCK);
   pthread_mutex_unlock(&one_at_a_time);
   gate_leave();
   if (threads) loop_gil_acquire();
