@@ -108,9 +108,9 @@ void arena_free(uint64_t offset) {
   struct block *block = header(offset);
   struct arena_class *class = &arena->classes[block->power];
   size_t size = (size_t)1 << block->power;
-  block->magic = 0;
   if (block->power >= GIVE_BACK) give_pages_back(block, size);
   guard_lock(&class->guard);
+  block->magic = 0;
   block->next = class->free;
   guard_step();
   class->free = arena_offset(block);
