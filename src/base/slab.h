@@ -2,7 +2,9 @@
 // block, and blocks of one size side by side. One owner at a time (an interpreter, under its GIL).
 // A region of memory is cut into pages, a page into blocks of one size; a page that is free again
 // serves any size, a free region goes back. Blocks over SLAB_LARGEST come from malloc. Source:
-// mimalloc's pages with their own free lists. Stands on the C library.
+// mimalloc's pages with their own free lists. Not a library's, since each of those measured is
+// slower here (docs/BENCHMARKS.md, timers), and a fork must find no allocator's lock held. Stands
+// on the C library.
 #ifndef HEDDLE_BASE_SLAB_H
 #define HEDDLE_BASE_SLAB_H
 
