@@ -265,7 +265,7 @@ describe("heddle.service over a queue", function()
         local mix = require "heddle.mix"
         local path = %q
         local made = mix.new { jobs = 60, kinds = { a = { run = function(_, job)
-          require("heddle").sleep(0.01)
+          require("heddle").sleep(0.03) -- 0.6 s in all, more than the first start gets
           local log <close> = io.open(path .. ".log", "a")
           log:write(job.number, "\n")
         end } } }
