@@ -129,8 +129,14 @@ local function put_jobs(self, run)
 end
 
 
+--- How many workers there may be, with those that take a dead one's place.
+local function most_workers(self)
+  return 2 * self.workers + 8
+end
+
+
 local function fill(self, run)
-  local takers = 2 * self.workers + 8 -- with those that take a dead one's place
+  local takers = most_workers(self)
   run.events, run.lock, run.deaths = queue.new(), sync.lock(), 0
   run.events.name, run.lock.name = "events of " .. self.name, "run lock of " .. self.name
   run.ledger = service_ledger.new(self.plan, takers)
@@ -214,7 +220,7 @@ end
 
 local function may_go_on(self, run)
   return not run.stopping and run.deaths < DEATHS
-    and #run.ledger.workers < 2 * self.workers + 8
+    and #run.ledger.workers < most_workers(self)
     and not (run.deadline and heddle.now() >= run.deadline)
 end
 
