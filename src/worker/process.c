@@ -92,9 +92,12 @@ static _Atomic uint32_t *pid_word(struct worker *w) { return (_Atomic uint32_t *
 // The fork server's children have theirs a moment after the start. Returns 0 for one that was not
 // started, or could not be.
 int32_t process_pid(struct worker *w) {
+  if (w->pid || !w->process || w->ended) return w->pid;
   int64_t limit = clock_deadline(SLOWEST_BIRTH);
+  loop_gil_release();
   while (w->pid == 0 && w->process && !w->ended && clock_now() < limit)
     futex_wait(pid_word(w), 0, limit);
+  loop_gil_acquire();
   return w->pid;
 }
 
@@ -168,8 +171,11 @@ static bool many_are_leaving(void) {
 // Who starts and joins in a row must not be faster for long than the kernel and the reaper.
 static void let_them_leave(void) {
   int64_t limit = clock_now() + PATIENCE;
+  if (!many_are_leaving()) return;
+  loop_gil_release();
   while (many_are_leaving() && clock_now() < limit)
     usleep(100);
+  loop_gil_acquire();
 }
 
 // Starts the process of a worker by the worker's method. Returns false, with errno set, when it
