@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # test.sh: every gate, one after the other; called by `make test`, which hands over the lists of specs (SPECS and others).
 # A stage that prints `N passed, N failed` counts so, any other as one. The last line is the sum; the exit status is 1
-# after a failure. Logs stay in build/test.
+# after a failure. The failures are shown once more before it. Logs stay in build/test.
 set -u -o pipefail
 unset MAKEFLAGS MAKELEVEL # the builds below are not part of the make that called this
 
 jobs=$(nproc)
 passed=0
 failed=0
-failures=
+failures=()
 child=
 trap '[ -n "$child" ] && kill "$child" 2>/dev/null; exit 130' INT TERM
 mkdir -p build/test
@@ -41,7 +41,7 @@ add() {
   if [ "$2" -ne 0 ] && [ "${counts[1]}" -eq 0 ]; then counts[1]=1; fi
   passed=$((passed + counts[0]))
   failed=$((failed + counts[1]))
-  if [ "${counts[1]}" -ne 0 ]; then failures="$failures $1;"; fi
+  if [ "${counts[1]}" -ne 0 ]; then failures+=("$1"); fi
 }
 
 verdict() {
@@ -65,6 +65,17 @@ specs() {
     "$exe" spec/run.lua --jobs="$at_once" "$@"
 }
 
+# failed_cases NAME: how each failure in the log of that stage begins; the end of the log if it names none.
+failed_cases() {
+  local log="build/test/${1// /-}.log"
+  printf -- '--- %s failed (%s)\n' "$1" "$log"
+  if grep -qa '^FAIL ' "$log"; then
+    grep -a -A 3 '^FAIL ' "$log" | grep -av '^--$'
+  else
+    tail -n 6 "$log"
+  fi
+}
+
 export ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=exitcode=66:die_after_fork=0:allocator_may_return_null=1:suppressions=$PWD/tools/tsan.supp
@@ -81,6 +92,8 @@ stage fuzz 90 make --no-print-directory -s fuzz SECONDS=20
 stage chaos 300 build/heddle spec/run.lua --limit=280 --case=250 spec/chaos_spec.lua
 stage readme 180 build/heddle spec/run.lua --limit=170 --case=120 spec/readme_spec.lua
 
-if [ -n "$failures" ]; then echo "failed:${failures%;} (logs in build/test)"; fi
+for name in "${failures[@]}"; do
+  failed_cases "$name"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
