@@ -54,11 +54,13 @@ stress: build/stress/heddle  ## what is rare made frequent: build/stress/heddle
 bare: build/bare/heddle  ## without the recorder's hooks, to measure what they cost: build/bare/heddle
 
 EXTRA_tsan := build/obj/tsan/longjmp.o
+EXTRA_asan := build/obj/asan/fork.o
+LINK_asan  := -static-libasan -static-libubsan
 
 define flavour_rules
 $(EXE_$(1)): $(SOURCES:src/%.c=build/obj/$(1)/%.o) build/obj/$(1)/embedded.o $(EXTRA_$(1))
 	@mkdir -p $$(@D)
-	$$(call say,link)$$(CC) $$(FLAGS_$(1)) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
+	$$(call say,link)$$(CC) $$(FLAGS_$(1)) $$(LINK_$(1)) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS)
 
 build/obj/$(1)/%.o: src/%.c build/config.mk
 	@mkdir -p $$(@D)
@@ -70,6 +72,10 @@ build/obj/$(1)/embedded.o: build/embedded.c src/host/embedded.h
 endef
 $(foreach flavour,$(FLAVOURS),$(eval $(call flavour_rules,$(flavour))))
 -include $(wildcard build/obj/*/*/*.d)
+
+build/obj/asan/fork.o: tools/asan_fork.c
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) -O1 -std=gnu11 $(WARNINGS) -c -o $@ $<
 
 build/obj/tsan/longjmp.o: tools/tsan_longjmp.c
 	@mkdir -p $(@D)
