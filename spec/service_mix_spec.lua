@@ -136,6 +136,22 @@ describe("heddle.service with a mix", function()
     assert.same({ "timeout", 2 }, { r.jobs[1].status, r.jobs[1].attempts })
   end)
 
+  each("tries nothing again once the time is up", function(start)
+    local function fail()
+      require("heddle").sleep(0.005)
+      error "never"
+    end
+    local kinds = { a = { retries = 1000000, run = fail } }
+    local r = start { mix = mix.new { jobs = 1, kinds = kinds }, time = 0.2 }
+    assert.equal("failed", r.jobs[1].status)
+    assert.is_true(r.jobs[1].attempts < 1000)
+  end)
+
+  each("gives a job with a time limit of nothing no time to wait", function(start)
+    local r = start { mix = mix.new { jobs = 2, kinds = { a = { timeout = 0, io = 30 } } } }
+    assert.equal(2, r:totals().timeout)
+  end)
+
   each("holds a lock while a job or a step runs", function(start, model)
     local value = require("heddle.shared").value("int", 0)
     local there = require("heddle.sync").latch(model == "sequential" and 1 or 3)

@@ -80,9 +80,9 @@ local function amount_of(cost)
 end
 
 
-local function positive(path, value)
-  if not is_finite(value) or value <= 0 then
-    broken("%s: seconds > 0 expected, got %s", path, shown(value))
+local function duration(path, value)
+  if not is_finite(value) or value < 0 then
+    broken("%s: seconds >= 0 expected, got %s", path, shown(value))
   end
 end
 
@@ -118,7 +118,7 @@ local STEP_KEYS = {
 for _, name in ipairs(mix_check.COSTS) do STEP_KEYS[name] = amount_of(name) end
 
 local KIND_KEYS = {
-  weight = weight, timeout = positive,
+  weight = weight, timeout = duration,
   retries = function(path, value)
     whole(path, value)
     at_most(path, value, MOST_RETRIES)

@@ -30,6 +30,7 @@ local TIMEOUT = setmetatable({}, { __tostring = function() return "timeout" end 
 ---@field shares boolean  whether its OS thread is shared with the other workers
 ---@field port? integer  of the local server
 ---@field limit? number  when the job in hand has to be done
+---@field deadline? number  when the service's time is up: a job is tried no more
 ---@field held? table  memory that the job in hand has allocated
 
 --- CPU seconds put down to jobs so far on this OS thread, where several workers share it.
@@ -211,6 +212,11 @@ local function attempt(worker, number, kind)
 end
 
 
+local function is_over(worker)
+  return worker.deadline and now() >= worker.deadline
+end
+
+
 --- Does a job, again and again where its kind allows retries.
 ---@param worker heddle.service_steps.Worker
 ---@param number integer
@@ -226,7 +232,7 @@ function service_steps.work(worker, number, kind)
   repeat
     ok, err, used = attempt(worker, number, kind)
     total, tries = total + used, tries + 1
-  until ok or tries > kind.retries or service_steps.is_cancelled(err)
+  until ok or tries > kind.retries or service_steps.is_cancelled(err) or is_over(worker)
   if ok then return "done", tries, total end
   if service_steps.is_cancelled(err) then return "cancelled", tries, total, err end
   return err == TIMEOUT and "timeout" or "failed", tries, total, err

@@ -162,6 +162,7 @@ function service_worker.work(ctx)
   local me = {
     plan = ctx.plan, locks = ctx.locks, port = ctx.port, shares = SHARING[ctx.model],
     lock_wait = 0.0, waited = 0.0, jobs = 0, cpu = 0.0, cpu_before = work.cpu(),
+    deadline = ctx.deadline,
   }
   ctx.queue = jobqueue.attach(ctx.jobs)
   ctx.events:put { ready = ctx.number, at = now() }
