@@ -33,8 +33,8 @@ end
 --- The same where jobs arrive one by one: how many could be due and done in a second, one after
 --- the other.
 local function quickness(run)
-  local total = run:totals().total
-  return total and 1 / math.max(total.mean, 1e-9) or 0.0
+  local mean_total = run:totals().total.mean
+  return mean_total and 1 / math.max(mean_total, 1e-9) or 0.0
 end
 
 

@@ -68,9 +68,9 @@ end
 ---@field cpu number  the jobs' summed CPU seconds
 ---@field throughput number  jobs done per second
 ---@field speedup number
----@field wait? heddle.percentiles.Spread  from when a job was due until it began; nil: none ended
----@field run? heddle.percentiles.Spread  from when it began until it ended
----@field total? heddle.percentiles.Spread  from when it was due until it ended
+---@field wait heddle.percentiles.Spread  from when a job was due until it began; empty: none ended
+---@field run heddle.percentiles.Spread  from when it began until it ended
+---@field total heddle.percentiles.Spread  from when it was due until it ended
 
 local function new_sum()
   return {
@@ -123,7 +123,8 @@ local function figures(self, sum)
   }
   t.throughput = ratio(t.done, self.wall)
   t.speedup = ratio(self.sequential_wall or t.cpu, self.wall)
-  t.wait, t.run, t.total = sum.wait:spread(), sum.run:spread(), sum.total:spread()
+  t.wait, t.run = sum.wait:spread() or {}, sum.run:spread() or {}
+  t.total = sum.total:spread() or {}
   return t
 end
 
@@ -301,7 +302,7 @@ end
 ---@return true|nil ok  nil, message, code when the file can't be written; raises [bad-argument],
 ---  [not-recorded]
 ---@return string? message
----@return integer? code
+---@return string? code
 function methods:write(path)
   local name = type(path) == "string" and path:gsub("%.gz$", "") or ""
   if name:find "%.trace%.json$" then

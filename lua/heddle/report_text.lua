@@ -133,7 +133,7 @@ local SPREAD = { "mean", "p50", "p90", "p99", "max" }
 
 local function spread_row(name, spread)
   local row = { name }
-  for i, key in ipairs(SPREAD) do row[i + 1] = seconds(spread and spread[key]) end
+  for i, key in ipairs(SPREAD) do row[i + 1] = seconds(spread[key]) end
   return row
 end
 
@@ -144,7 +144,7 @@ local function times_rows(t)
     { "time", table.unpack(SPREAD) }, spread_row("wait", t.wait), spread_row("run", t.run),
     spread_row("total", t.total),
   }
-  return rows, t.run and t.run.error
+  return rows, t.run.error
 end
 
 
@@ -159,8 +159,7 @@ local function kinds_rows(r)
     local t = kinds[name]
     rows[#rows + 1] = {
       name, tostring(t.done), tostring(t.failed + t.timeout), tostring(t.left + t.skipped),
-      seconds(t.wait and t.wait.p50), seconds(t.run and t.run.p50), seconds(t.run and t.run.p99),
-      seconds(t.total and t.total.p99),
+      seconds(t.wait.p50), seconds(t.run.p50), seconds(t.run.p99), seconds(t.total.p99),
     }
   end
   return rows
@@ -215,7 +214,7 @@ end
 function report_text.text(r)
   local t = r:totals()
   local parts = { headline(r), totals_text(r, t) }
-  if t.run then
+  if t.run.mean then
     local rows, off = times_rows(t)
     parts[#parts + 1] = "\n" .. report_text.columns(rows)
     if off then parts[#parts + 1] = "  " .. footnote(off) end

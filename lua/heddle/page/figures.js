@@ -25,8 +25,8 @@ function summary() {
   card("jobs a second", number(t.throughput));
   card("speed-up", run.interrupted ? "–" : number(t.speedup));
   card("CPU time of jobs", seconds(t.cpu));
-  if (t.total) card("median, due to end", seconds(t.total.p50));
-  if (t.total) card("99 %, due to end", seconds(t.total.p99));
+  if (t.total.p50 !== undefined) card("median, due to end", seconds(t.total.p50));
+  if (t.total.p99 !== undefined) card("99 %, due to end", seconds(t.total.p99));
   if (run.gil_wait) card("waited for the GIL, in all", seconds(run.gil_wait));
   if (run.lock_wait) card("waited for locks, in all", seconds(run.lock_wait));
 }
@@ -49,7 +49,7 @@ function speeds(longest) {
   return data.groups.map((g) => {
     const f = (fn) => over(g, fn), wall = f((r) => r.totals.wall);
     return [g.label, barred(seconds(wall), wall / longest), spread(g), number(f((r) => r.totals.speedup)),
-      number(f((r) => r.totals.throughput)), ...TIMES.map((p) => seconds(f((r) => r.totals.total?.[p]))),
+      number(f((r) => r.totals.throughput)), ...TIMES.map((p) => seconds(f((r) => r.totals.total[p]))),
       whole(f((r) => r.totals.done)), ...["failed", "timeout", "skipped", "left"].map((status) => some(f((r) => r.totals[status]))),
       String(g.rounds.length)];
   });
