@@ -280,6 +280,15 @@ describe("heddle demo", function()
     end
   end)
 
+  it("says which of its files could not be written", function()
+    for _, form in ipairs { "json", "csv", "markdown", "report", "trace" } do
+      local r = heddle { "demo", "task", "--jobs=0", "--quiet", "--" .. form .. "=/dev/full" }
+      assert.equal(1, r.code)
+      assert.equal(("heddle: --%s: can't write /dev/full: No space left on device\n"):format(form),
+        r.err)
+    end
+  end)
+
   it("refuses bad input for every flag", function()
     for word, pattern in pairs {
       ["--workers=0"] = "%-%-workers: a whole number from 1 to %d+ expected, got '0'",

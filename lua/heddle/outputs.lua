@@ -130,7 +130,10 @@ function methods:finish(result)
       local file = open_file(form, path, "w")
       local ok, why = report_write.to_file(file, by_form[form])
       if file ~= io.stdout then file:close() end
-      if not ok then error({ failed = ("--%s: can't write: %s"):format(form, why) }, 0) end
+      if not ok then
+        path = file == io.stdout and "stdout" or path
+        error({ failed = ("--%s: can't write %s: %s"):format(form, path, why) }, 0)
+      end
     end
   end
   if self.recording then self.recording:finish(result) end

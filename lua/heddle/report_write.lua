@@ -218,6 +218,17 @@ end
 
 -- Files ------------------------------------------------------------------------------------------
 
+--- A failure of the standard library as the ones of heddle.fs: nil, message, the error's name.
+---@param message string
+---@param code integer  errno
+---@return nil
+---@return string message
+---@return string code
+function report_write.failure(message, code)
+  return nil, message, require("heddle.native.fs").error_name(code)
+end
+
+
 --- Writes to a file that may be full or closed.
 ---@param file file*
 ---@param writer fun(emit: fun(text: string))
@@ -257,7 +268,7 @@ end
 ---@return true|nil ok  nil, message, code when it can't be written; raises [bad-argument] at the
 ---  line that called the caller
 ---@return string? message
----@return integer? code
+---@return string? code
 function report_write.to_path(path, forms)
   local writer = type(path) == "string" and forms[path:match "%.(%w+)$"]
   if not writer then
@@ -265,10 +276,11 @@ function report_write.to_path(path, forms)
       endings(forms), tostring(path)), 3)
   end
   local file, message, code = io.open(path, "w")
-  if not file then return nil, message, code end
+  if not file then return report_write.failure(message, code) end
   local ok, why, number = report_write.to_file(file, writer)
   file:close()
-  return ok, why, number
+  if ok then return true end
+  return report_write.failure(("%s: %s"):format(path, why), number)
 end
 
 

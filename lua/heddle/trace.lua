@@ -106,7 +106,7 @@ end
 ---@param path string
 ---@return true|nil ok  nil, message, code when the file can't be written; raises [not-recorded]
 ---@return string? message
----@return integer? code
+---@return string? code
 function trace.save(path)
   if type(path) ~= "string" then
     misuse("trace.save: path: a string expected, got %s", type(path))

@@ -4,9 +4,10 @@
 -- start and its result; C counters; M names and order; i for kills. Times in microseconds since
 -- the recording began, in steps of 1/64: readers add ts and dur as binary fractions, and a sum that
 -- is not exact makes neighbours overlap.
--- Stands on: heddle.json, heddle.timeline, heddle.trace_counters.
+-- Stands on: heddle.json, heddle.report_write, heddle.timeline, heddle.trace_counters.
 
 local json = require "heddle.json"
+local report_write = require "heddle.report_write"
 local timeline = require "heddle.timeline"
 local trace_counters = require "heddle.trace_counters"
 
@@ -312,10 +313,10 @@ end
 ---@param path string
 ---@return true|nil ok  nil, message, code when the file can't be written
 ---@return string? message
----@return integer? code
+---@return string? code
 function trace_json.write(timelines, path)
   local file, why, code = open(path)
-  if not file then return nil, why, code end
+  if not file then return report_write.failure(why, code) end
   local ok, message, number = write_events(file, timelines)
   local closed, how, status
   if file == io.stdout then
@@ -323,9 +324,10 @@ function trace_json.write(timelines, path)
   else
     closed, how, status = file:close()
   end
-  if not ok then return nil, ("%s: %s"):format(path, message), number end
-  if not closed then return nil, ("%s: %s %s"):format(path, how, status or ""), status end
-  return true
+  if ok and closed then return true end
+  if ok and how == "exit" then return nil, ("%s: gzip failed"):format(path), "EIO" end
+  message, number = message or how, number or status
+  return report_write.failure(("%s: %s"):format(path, message), number)
 end
 
 

@@ -163,10 +163,19 @@ static int f_rename(lua_State *L) {
   return offload_wait(L, "fs.rename", &j->offload, -1);
 }
 
-static const luaL_Reg functions[] = {
-    {"append", f_append}, {"list", f_list},     {"mkdir", f_mkdir},
-    {"read", f_read},     {"remove", f_remove}, {"rename", f_rename},
-    {"stat", f_stat},     {"write", f_write},   {NULL, NULL}};
+// error_name(errno) -> its name, as in "ENOENT": the code of failures that io.open tells as a
+// number
+static int f_error_name(lua_State *L) {
+  const char *name = strerrorname_np((int)luaL_checkinteger(L, 1));
+  lua_pushstring(L, name ? name : "?");
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"append", f_append}, {"error_name", f_error_name},
+                                     {"list", f_list},     {"mkdir", f_mkdir},
+                                     {"read", f_read},     {"remove", f_remove},
+                                     {"rename", f_rename}, {"stat", f_stat},
+                                     {"write", f_write},   {NULL, NULL}};
 
 // Opens heddle.native.fs.
 int luaopen_heddle_native_fs(lua_State *L) {
