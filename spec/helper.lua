@@ -193,6 +193,36 @@ function helper.each_model(name, fn, models)
   end
 end
 
+helper.pool_models = { "coroutines", "threads", "isolates", "processes" }
+
+---Defines one case per model of pools: `fn(model)`, named "NAME [model]".
+---@param name string
+---@param fn fun(model: string)
+---@param models? string[]  all four by default
+function helper.each_pool(name, fn, models)
+  for _, model in ipairs(models or helper.pool_models) do
+    require("busted").it(("%s [%s]"):format(name, model), function() fn(model) end)
+  end
+end
+
+helper.start_methods = { "fork", "spawn", "forkserver" }
+
+---Defines one case per start method of processes: `fn(start, method)`, named "NAME [method]";
+---`start` is `process.start` by that method.
+---@param name string
+---@param fn fun(start: function, method: string)
+function helper.each_method(name, fn)
+  local process = require "heddle.process"
+  for _, method in ipairs(helper.start_methods) do
+    local function start(options, ...)
+      if type(options) == "function" then return start({}, options, ...) end
+      options.method = method
+      return process.start(options, ...)
+    end
+    require("busted").it(("%s [%s]"):format(name, method), function() fn(start, method) end)
+  end
+end
+
 ---Defines one case per ordered pair of models: `fn(A, B, a, b)`, modules and names, named
 ---"NAME [a, b]".
 ---@param name string
@@ -216,6 +246,15 @@ function helper.start(model, ...) return require("heddle." .. model).start(...) 
 function helper.blocked(h)
   helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
   return h
+end
+
+---Whether a process runs; one that nobody reaps, as where process 1 does not, has ended all the
+---same.
+---@param pid integer
+---@return boolean
+function helper.exists(pid)
+  local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+  return state ~= nil and state ~= "Z"
 end
 
 ---Calls `fn` and returns the error it must raise, whose text must match `pattern` (nil: any).
