@@ -1,6 +1,7 @@
 -- heddle top, and --live.
 
 local helper = require "spec.helper"
+local terminal = require "spec.terminal"
 local top = require "heddle.top"
 
 -- A program in the background. It prints its process's number; a line typed to it lets it end.
@@ -82,20 +83,12 @@ print "ended"
 ]]
 
 -- Types the steps into a shell with job control, in which a command runs.
-local function in_shell(command, steps)
-  local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100", "sh",
-    "-m", "-c", command }
-  return helper.command(line, { stdin = table.concat(steps, "\n") .. "\n", limit = 25 })
-end
+local function in_shell(command, steps) return terminal.shell(command, steps, { columns = 100 }) end
 
--- Starts top, or a program with --live, in a pseudo-terminal and types the steps of
--- spec/terminal.py.
+-- Types the steps into top, or a program with --live.
 local function at_terminal(words, steps)
-  local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100",
-    helper.absolute_executable(), table.unpack(words) }
-  local r = helper.command(line, { stdin = table.concat(steps, "\n") .. "\n", limit = 25 })
-  assert(r.code ~= 124, r.out)
-  return r
+  return terminal.run({ helper.absolute_executable(), table.unpack(words) }, steps,
+    { columns = 100 })
 end
 
 local function script_file(code)
@@ -234,11 +227,9 @@ os.execvp("sleep", ["sleep", "20"])']]
     local inner = ("echo $$ >%s; exec %s top %d"):format(file, helper.absolute_executable(), c.pid)
     local stty = ("sh -c %s; echo then $? $(stty -a | grep -o ' -*icanon')"):format(
       helper.quote(inner))
-    local line = { "python3", "spec/terminal.py", tostring(20 * helper.slack), "24", "100", "sh",
-      "-c", stty }
     local kill = ("run kill -TERM $(cat %s)"):format(file)
-    local r = helper.command(line, { limit = 25,
-      stdin = "await WAITS FOR\n" .. kill .. "\nawait then 0 icanon\nend\n" })
+    local r = terminal.run({ "sh", "-c", stty },
+      { "await WAITS FOR", kill, "await then 0 icanon", "end" }, { columns = 100 })
     c:finish()
     os.remove(file)
     assert.equal(0, r.code, r.out)
