@@ -111,8 +111,8 @@ spec_files = $(patsubst %,spec/%_spec.lua,$(1))
 LUA_ALONE := compare comparison docs explain jobqueue mix percentiles reference report report_html rng trace_svg \
   service_mix timeline tools
 STRESS_SPECS := $(filter-out $(call spec_files,cli service $(LUA_ALONE)),$(ENGINE_SPECS))
-TSAN_SPECS := $(filter-out $(call spec_files,cli service end steps deaths loop repl matrix memory scenarios_sync \
-  $(LUA_ALONE)),$(ENGINE_SPECS))
+TSAN_SPECS := $(filter-out $(call spec_files,cli service end steps% deaths loop repl% help pretty matrix \
+  memory scenarios_sync $(LUA_ALONE)),$(ENGINE_SPECS))
 CHECKS := format lua rooms sizes gcc clang
 CFLAGS_LINT := $(CFLAGS_ALL)
 export CFLAGS_LINT SPECS ENGINE_SPECS STRESS_SPECS TSAN_SPECS CHECKS CC CLANG

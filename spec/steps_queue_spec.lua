@@ -1,204 +1,20 @@
 -- A process is killed after its Nth store into shared memory, for every N of every operation of the
--- lock and the queue, alone and with waiters of all four models; and a reaper in the middle of a
--- burial. The survivors must go on as if it had died before or after.
+-- queue and of select, alone and with waiters of all four models.
 
 local helper = require "spec.helper"
-local heddle = require "heddle"
-local process = require "heddle.process"
+local steps = require "spec.steps"
 local queue = require "heddle.queue"
-local sync = require "heddle.sync"
 
 helper.case_limit = 120
 
-local stress = require("heddle.native.sync").die_after ~= nil
-local reason = "only the stress build can die at a chosen store"
-local MOST = 2000 -- stores that no operation comes near
-
-local function waiting(object, n)
-  return tostring(object):find((" %d waiting"):format(n), 1, true) ~= nil
-end
-
--- What the victim runs: `prepare` in peace, then `act` with the Nth store as its last.
-local function victim(world, n, prepare, act)
-  local die_after = require("heddle.native.sync").die_after
-  if prepare then prepare(world) end
-  if world.go then world.go:get() end
-  die_after(n)
-  act(world)
-  die_after(-1)
-end
-
-local models = { "task", "thread", "isolate", "process" }
-
-local function start_waiters(world, wait)
-  world.waiters = {}
-  for i, name in ipairs(models) do
-    world.waiters[i] = require("heddle." .. name).start(wait, world.queue, world.lock, world.up, i)
-  end
-end
-
--- One case: `setup(world)` in the root, `prepare` and `act` in the victim, `wait` in four waiters
--- before `act`, `during(world, handle)` while it may block, `check(world, n)` afterwards.
-local function steps(case)
-  for n = 0, MOST do
-    local world = {
-      queue = queue[case.kind or "new"](case.maxsize or 0, { shared = true }),
-      lock = sync.lock(),
-      up = queue.new(0, { shared = true }),
-      go = queue.new(0, { shared = true }),
-    }
-    if case.setup then case.setup(world) end
-    local shared = { queue = world.queue, lock = world.lock, up = world.up, go = world.go,
-      side = world.side }
-    local h = process.start({ method = case.method or "forkserver" }, victim, shared, n,
-      case.prepare, case.act)
-    if case.prepare then assert(world.up:get(10)) end
-    if case.wait then
-      start_waiters(world, case.wait)
-      helper.wait_for(function() return waiting(world[case.on], #models) end)
-    end
-    world.go:put(true)
-    if case.during then case.during(world, h) end
-    local where = ("killed after store %d"):format(n)
-    assert.is_true(h:join(10 * helper.slack), where)
-    local code = h:exitcode()
-    local fine, why = pcall(h.result, h)
-    if not fine and code ~= -9 then error(why, 0) end
-    local ok, err = pcall(case.check, world, code == -9)
-    if not ok then error(("%s: %s"):format(where, tostring(err)), 0) end
-    for _, waiter in ipairs(world.waiters or {}) do
-      assert.is_true(waiter:join(2 * helper.slack), where .. ": a waiter has no end")
-    end
-    assert.is_true(waiting(world.queue, 0) and waiting(world.lock, 0), where)
-    if code == 0 then return n end
-  end
-  error("the operation never came to its end")
-end
+local waiting, blocked_or_dead = steps.waiting, steps.blocked_or_dead
+local drained, queue_works = steps.drained, steps.queue_works
 
 local function case(name, options)
   it(name, function()
-    if not stress then pending(reason) end
-    local n = steps(options)
-    assert.is_true(n > 0)
+    if steps.impossible then pending(steps.impossible) end
+    steps.run(options)
   end)
-end
-
-local function lock_works(world)
-  assert.is_true((world.lock:acquire(1 * helper.slack)))
-  world.lock:release()
-  assert.is_true((world.lock:acquire(0)))
-  world.lock:release()
-end
-
--- Blocks until the victim waits or is dead.
-local function blocked_or_dead(object, n)
-  return function(world, h)
-    helper.wait_for(function() return waiting(world[object], n or 1) or not h:alive() end)
-  end
-end
-
-local function lock_waiter(_, lock, up, i)
-  local got = lock:acquire()
-  up:put(got and i or 0)
-  lock:release()
-end
-
--- Each of the waiters got the lock.
-local function lock_served(world)
-  local seen = 0
-  for _ = 1, 4 do
-    local i = assert(world.up:get(1 * helper.slack), "a waiter was not served")
-    seen = seen | 1 << i
-  end
-  assert.equal(30, seen)
-  lock_works(world)
-end
-
-describe("the lock, killed at each store of", function()
-  case("acquire of a free one", {
-    act = function(w) w.lock:acquire() end,
-    check = lock_works,
-  })
-  case("acquire of a held one", {
-    setup = function(w) w.lock:acquire() end,
-    act = function(w) w.lock:acquire() end,
-    during = function(w, h)
-      blocked_or_dead("lock")(w, h)
-      w.lock:release()
-    end,
-    check = lock_works,
-  })
-  case("acquire with a time-out", {
-    setup = function(w) w.lock:acquire() end,
-    act = function(w) w.lock:acquire(0.01) end,
-    check = function(w)
-      w.lock:release()
-      lock_works(w)
-    end,
-  })
-  case("release with nobody waiting", {
-    prepare = function(w) w.lock:acquire() w.up:put(true) end,
-    act = function(w) w.lock:release() end,
-    check = lock_works,
-  })
-  case("release with waiters of each model", {
-    prepare = function(w) w.lock:acquire() w.up:put(true) end,
-    act = function(w) w.lock:release() end,
-    wait = lock_waiter, on = "lock",
-    check = lock_served,
-  })
-  case("acquire while a waiter that was told of a release does not come", {
-    prepare = function(w) w.lock:acquire() w.up:put(true) end,
-    act = function(w)
-      w.lock:release()
-      w.lock:acquire()
-      w.lock:release()
-    end,
-    wait = lock_waiter, on = "lock",
-    during = function(_, h)
-      local limit = heddle.now() + 0.02 -- the first waiter is a task of this thread
-      while h:alive() and heddle.now() < limit do end -- luacheck: ignore 542
-    end,
-    check = lock_served,
-  })
-  case("hold and the guard's release", {
-    act = function(w) w.lock:hold():release() end,
-    check = lock_works,
-  })
-  case("acquire behind waiters of each model", {
-    setup = function(w) w.lock:acquire() end,
-    act = function(w) w.lock:acquire() end,
-    wait = lock_waiter, on = "lock",
-    during = function(w, h)
-      blocked_or_dead("lock", 5)(w, h)
-      w.lock:release()
-    end,
-    check = lock_served,
-  })
-end)
-
--- What is in the queue now, after its size was found right and all of it was taken.
-local function drained(w)
-  local size, list = w.queue:size(), {}
-  while true do
-    local item = w.queue:try_get()
-    if item == nil then break end
-    list[#list + 1] = type(item) == "string" and tonumber(item:match "%d+") or item
-  end
-  assert.equal(#list, size)
-  assert.equal(0, w.queue:size())
-  return list
-end
-
-local function queue_works(w)
-  for round = 1, 12 do
-    assert.is_true((w.queue:put(("x"):rep(60) .. round, 1)))
-    assert.equal(("x"):rep(60) .. round, w.queue:get(1))
-  end
-  local big = ("y"):rep(9000)
-  assert.is_true((w.queue:put(big, 1)))
-  assert.equal(big, w.queue:get(1))
-  assert.equal(0, w.queue:size())
 end
 
 -- The list is from..to without gaps, where from and to lie in the given ranges.
@@ -438,7 +254,7 @@ describe("the queue, killed at each store of", function()
   })
   -- In a program of its own: what was in the dead one's hand stays in the arena until the end.
   it("handing another queue over", function()
-    if not stress then pending(reason) end
+    if steps.impossible then pending(steps.impossible) end
     local result = helper.script([[
       local process, queue = require "heddle.process", require "heddle.queue"
       for n = 0, 2000 do
@@ -573,43 +389,4 @@ describe("select over three queues, killed at each store of", function()
       queue_works(w)
     end,
   })
-end)
-
-describe("a reaper, killed at each store of a burial,", function()
-  -- The middle one's child dies holding the lock and waiting in the queue.
-  local function middle(w, n)
-    local p, native = require "heddle.process", require "heddle.native.sync"
-    local child = p.start({ method = "fork" }, function(w2)
-      w2.lock:acquire()
-      w2.up:put(require("lfs").symlinkattributes("/proc/self", "target"))
-      w2.queue:get()
-    end, w)
-    w.go:get()
-    native.die_after(n)
-    child:kill()
-    child:join()
-    native.die_after(-1)
-  end
-
-  it("leaves the burial to the next", function()
-    if not stress then pending(reason) end
-    for n = 0, MOST do
-      local w = { lock = sync.lock() }
-      for _, name in ipairs { "queue", "up", "go" } do w[name] = queue.new(0, { shared = true }) end
-      local h = process.start({ method = "spawn" }, middle, w, n)
-      local pid = assert(w.up:get(10))
-      helper.wait_for(function() return waiting(w.queue, 1) end)
-      w.go:put(true)
-      local where = "killed after store " .. n
-      assert.is_true(h:join(10 * helper.slack), where)
-      local got, why = w.lock:acquire(2 * helper.slack)
-      assert.same({ true, "abandoned" }, { got, why }, where)
-      w.lock:release()
-      helper.wait_for(function() return waiting(w.queue, 0) end, 2, where .. ": the waiter's end")
-      helper.wait_for(function() return helper.slurp("/proc/" .. pid .. "/stat") == "" end, 2,
-        where .. ": the child's end")
-      queue_works(w)
-      if h:exitcode() == 0 then return end
-    end
-  end)
 end)
