@@ -9,6 +9,8 @@ local function timed_out(...)
   assert.same({ nil, "timeout", n = 2 }, table.pack(...))
 end
 
+local function at_end(fn) return setmetatable({}, { __close = fn }) end
+
 local function parse(text) error("no number in " .. text) end
 
 describe("task.timeout", function()
@@ -88,6 +90,40 @@ describe("task.timeout", function()
     cleaning:cancel()
     cleaning:join()
     assert.equal("cancelled", cleaning:status())
+  end)
+
+  it("lets it pass when the time runs out in the clean-up that it began", function()
+    local h = task.start(task.timeout, 0.02, function()
+      local never = require("heddle.sync").event()
+      local _ <close> = at_end(function() never:wait() end)
+      never:wait()
+    end)
+    task.yield()
+    h:cancel()
+    h:join()
+    assert.equal("cancelled", h:status())
+    local _, err = pcall(h.result, h)
+    assert.equal("cancel", err.reason)
+  end)
+
+  it("lets the time-out around it pass in the same way", function()
+    local went_on
+    timed_out(task.timeout(0.01, function()
+      task.timeout(0.03, function()
+        local never = require("heddle.sync").event()
+        local _ <close> = at_end(function() never:wait() end)
+        never:wait()
+      end)
+      went_on = true
+    end))
+    assert.is_nil(went_on)
+  end)
+
+  it("takes a CANCELLED raised in place of its own for it", function()
+    timed_out(task.timeout(0.01, function()
+      pcall(heddle.sleep, 5)
+      error(heddle.CANCELLED, 0)
+    end))
   end)
 
   it("nests: each knows its own", function()

@@ -29,7 +29,7 @@ options.plurals = {
 
 local function whole_from(least)
   local wanted = "a whole number >= " .. least
-  return { wanted, function(v) return math.type(v) == "integer" and v >= least end }
+  return { wanted, function(v) return (math.tointeger(v) or least - 1) >= least end }
 end
 
 local function typed(name, wanted)

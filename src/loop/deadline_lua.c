@@ -27,12 +27,16 @@ static int f_begin(lua_State *L) {
   return 1;
 }
 
+static void forget(lua_State *L, const void *address) {
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, address);
+}
+
 static int m_end(lua_State *L) {
   struct deadline *d = luaL_checkudata(L, 1, DEADLINE_META);
   deadline_end(d);
-  if (!d->raised) return 0;
-  lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, d);
+  if (d->raised) forget(L, d);
+  if (d->passing) forget(L, &d->passing);
   return 0;
 }
 
@@ -42,12 +46,14 @@ static int m_fire(lua_State *L) {
   return 0;
 }
 
-// deadline:raised(err) -> whether the error is the one this deadline raised
+// deadline:raised(err) -> whether the error is the one this deadline raised. Where no other cancel
+// was about, each one is: who has swallowed it may raise heddle.CANCELLED in its place.
 static int m_raised(lua_State *L) {
   const struct deadline *d = luaL_checkudata(L, 1, DEADLINE_META);
   lua_settop(L, 2);
   lua_rawgetp(L, LUA_REGISTRYINDEX, d);
-  lua_pushboolean(L, d->raised && lua_rawequal(L, 2, 3));
+  bool own = lua_rawequal(L, 2, 3) || (!d->passing && task_is_cancelled(L, 2));
+  lua_pushboolean(L, d->raised && own);
   return 1;
 }
 

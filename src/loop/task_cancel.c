@@ -97,12 +97,28 @@ bool task_interrupted(const struct task *task) {
   return cancelled(task) || (task->deadlines && deadline_due(task));
 }
 
+// Notes the error on top of the stack, a cancel from outside of `from`, with the deadlines inside
+// of that; NULL: with all of the task's. The first one stays.
+static void pass_through(lua_State *L, struct task *task, const struct deadline *from) {
+  for (struct deadline *d = task->deadlines; d != from; d = d->outer) {
+    if (d->passing) continue;
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &d->passing);
+    d->passing = true;
+  }
+}
+
 // The error is kept under the deadline's address, so that it is known again as its own.
-static void raise_deadline(lua_State *L, struct deadline *deadline) {
+static void raise_deadline(lua_State *L, struct task *task, struct deadline *deadline) {
   deadline->raised = true;
-  task_push_cancelled(L, "timeout", NULL);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
+  if (deadline->passing) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &deadline->passing);
+  } else {
+    task_push_cancelled(L, "timeout", NULL);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
+  }
+  pass_through(L, task, deadline);
   lua_error(L);
 }
 
@@ -110,7 +126,7 @@ static void raise_deadline(lua_State *L, struct deadline *deadline) {
 // due. A task that is stopped for good is stopped again when its clean-up has had its budget.
 void task_raise_pending(lua_State *L, struct task *task) {
   task->wake = 0;
-  if (!cancelled(task)) raise_deadline(L, deadline_due(task));
+  if (!cancelled(task)) raise_deadline(L, task, deadline_due(task));
   if (task->hard)
     gil_budget(L);
   else
@@ -120,6 +136,7 @@ void task_raise_pending(lua_State *L, struct task *task) {
   if (lua_getiuservalue(L, -1, 2) == LUA_TTABLE && lua_getfield(L, -1, "cancel_by") == LUA_TSTRING)
     by = lua_tostring(L, -1);
   task_push_cancelled(L, task_cancel_reason(task), by);
+  pass_through(L, task, NULL);
   if (task->hard) coroutine_stop(L);
   lua_error(L);
 }
