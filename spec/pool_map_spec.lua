@@ -75,8 +75,8 @@ describe("pool:map", function()
   each("says what can't be copied", function(model)
     local p <close> = pool.new(model, 1)
     local file = io.stdout
-    raises("can't copy args%[1%]: userdata", p.map, p, give, { 1, file })
-    raises("can't copy upvalue file: userdata", p.map, p, function() return file end, { 1 })
+    raises("^can't copy args%[1%]: userdata", p.map, p, give, { 1, file })
+    raises("^can't copy upvalue file: userdata", p.map, p, function() return file end, { 1 })
     local function make() return coroutine.create(print) end
     raises("can't copy results%[1%]", p.map, p, make, { 1 })
     assert.same({ 1 }, p:map(give, { 1 }))

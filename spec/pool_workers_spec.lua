@@ -54,6 +54,23 @@ describe("workers", function()
     p:join()
   end)
 
+  it("that end in their initializer break the pool as those whose initializer fails", function()
+    for how, death in pairs { [0] = "exit status 0", [3] = "exit status 3", [-9] = "signal 9" } do
+      local p = pool.new("processes", 1, {
+        initializer = function(code)
+          if code >= 0 then os.exit(code) end
+          require("heddle.process").current():kill(-code)
+          require("heddle").sleep(60)
+        end,
+        args = { how },
+      })
+      local submitted, f = pcall(p.submit, p, square, 2)
+      if submitted then raises("^worker died: " .. death, f.result, f) end
+      raises("is broken: worker died: " .. death .. " %[pool%-broken%]", p.submit, p, square, 2)
+      p:join()
+    end
+  end)
+
   each("are replaced after max_jobs jobs", function(model)
     local p <close> = pool.new(model, 1, { max_jobs = 2 })
     for i = 1, 7 do assert.equal(i * i, p:apply(square, i)) end

@@ -89,10 +89,21 @@ end
 
 -- It will not begin. Returns whether it had not.
 function future:drop()
-  if not jobs.swap(self, "state", "pending", "settling") then return false end
-  self.failure = { err = native.cancelled() }
+  if not jobs.swap(self, "state", "pending", "dropping") then return false end
+  self.failure = { err = native.cancelled(), dropped = true }
+  core.count(self.pool, "in_vain")
   finish(self, "cancelled")
   return true
+end
+
+
+-- It is out of the line, and done with.
+function future:leave_line()
+  local failure = self.failure
+  if self.state == "dropping" or failure and failure.dropped then
+    core.count(self.pool, "in_vain", -1)
+  end
+  core.leave(self.pool, 1)
 end
 
 
@@ -193,7 +204,7 @@ function future:status()
   check(self, "status")
   local state = self.state
   if ended[state] then return state end
-  if state == "settling" then return "running" end
+  if state == "settling" or state == "dropping" then return "running" end
   return self.pool.backend.status(self.pool, self)
 end
 

@@ -74,12 +74,13 @@ function pool.new(model, workers, options)
     initializer = options.initializer, args = table.move(args, 1, args.n or #args, 1, {
       n = args.n or #args,
     }),
-    max_jobs = options.max_jobs, method = options.method, limit = options.queue,
-    retry = options.retry or 0,
+    max_jobs = math.tointeger(options.max_jobs), method = options.method,
+    limit = math.tointeger(options.queue), retry = math.tointeger(options.retry or 0),
     interpreter = jobs.interpreter(),
     backend = backend_of(kind),
     left = 0, busy = 0, submitted = 0, traced = 0, maps = 0, init_failures = 0, -- counts
     done = 0, failed = 0, cancelled = 0, died = 0, restarted = 0,
+    in_vain = 0, -- of `left`, in line: cancelled futures
     closed = false, ending = false, -- ending: its workers are to end
     open = {}, -- futures, maps and streams that are not settled
     unasked = {}, -- failed futures
@@ -130,10 +131,11 @@ end
 -- Takes back what was counted for a job that could not be sent.
 local function unsent(self, f)
   self.open[f] = nil
-  core.leave(self, 1)
+  f:leave_line()
 end
 
 
+-- Called by a method: errors tell the place of its caller.
 local function submit(self, place, fn, ...)
   local f = future.new(self, place)
   core.enter(self, 1)
@@ -141,7 +143,7 @@ local function submit(self, place, fn, ...)
   local fine, sent = pcall(self.backend.submit, self, f, fn, ...)
   if fine and sent then return f end
   unsent(self, f)
-  if not fine then error(sent, 0) end
+  if not fine then error(core.unplaced(sent), 3) end
   f:abandon(self.given_up)
   return f
 end
@@ -154,7 +156,8 @@ end
 function methods:submit(fn, ...)
   check_open(self, "submit")
   check_function("submit", fn)
-  return submit(self, core.place(), fn, ...)
+  local f = submit(self, core.place(), fn, ...)
+  return f
 end
 
 
@@ -189,8 +192,9 @@ end
 
 local map_options = { chunk = true, timeout = true }
 
+-- Returns chunk and timeout.
 local function check_map_options(what, options)
-  if options == nil then return {} end
+  if options == nil then return 1 end
   if type(options) ~= "table" then
     misuse(3, "bad-argument", "pool:%s: options: a table expected, got %s", what, type(options))
   end
@@ -201,14 +205,14 @@ local function check_map_options(what, options)
     end
   end
   local chunk, timeout = options.chunk, options.timeout
-  if chunk ~= nil and (math.type(chunk) ~= "integer" or chunk < 1) then
+  if chunk ~= nil and not core.whole(chunk, 1) then
     misuse(3, "bad-option", "pool:%s: chunk: a whole number >= 1 expected, got %s", what,
       show(chunk))
   elseif timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     misuse(3, "bad-time", "pool:%s: timeout: a number of seconds >= 0 expected, got %s", what,
       show(timeout))
   end
-  return options
+  return math.tointeger(chunk or 1), timeout
 end
 
 
@@ -222,8 +226,8 @@ function methods:map(fn, list, options)
   check_open(self, "map")
   check_function("map", fn)
   local n = check_list("map", list)
-  options = check_map_options("map", options)
-  return pool_map.run(self, fn, list, n, options.chunk or 1, false, options.timeout)
+  local chunk, timeout = check_map_options("map", options)
+  return pool_map.run(self, fn, list, n, chunk, false, timeout)
 end
 
 
@@ -242,8 +246,8 @@ function methods:starmap(fn, list, options)
         type(list[i]))
     end
   end
-  options = check_map_options("starmap", options)
-  return pool_map.run(self, fn, list, n, options.chunk or 1, true, options.timeout)
+  local chunk, timeout = check_map_options("starmap", options)
+  return pool_map.run(self, fn, list, n, chunk, true, timeout)
 end
 
 
@@ -382,13 +386,20 @@ function meta:__close(err)
 end
 
 
+-- The jobs that are left, but for those that were cancelled in line.
+local function wanted(self)
+  return math.max(0, self.left - math.max(0, self.in_vain))
+end
+
+
 ---Counts: workers alive, busy ones, jobs pending, and how jobs and workers ended so far.
 ---@return table<"workers"|"busy"|"pending"|"done"|"failed"|"cancelled"|"died"|"restarted", integer>
 function methods:stats()
   check(self, "stats")
   local busy = self.backend.busy(self)
   return {
-    workers = self.backend.live(self), busy = busy, pending = math.max(0, self.left - busy),
+    workers = self.backend.live(self), busy = busy,
+    pending = math.max(0, wanted(self) - busy),
     done = self.done, failed = self.failed, cancelled = self.cancelled,
     died = self.died, restarted = self.restarted,
   }
@@ -400,7 +411,7 @@ function meta:__tostring()
     or self.closed and "closed" or "open"
   local why = self.size_by and " for the cores by " .. self.size_by or ""
   return ("pool %s (%s, %d %s%s, %d jobs left)"):format(self.name, state, self.size,
-    pool_options.plurals[self.kind], why, self.left)
+    pool_options.plurals[self.kind], why, wanted(self))
 end
 
 

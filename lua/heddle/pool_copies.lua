@@ -17,6 +17,13 @@ local PATIENCE = 0.05 -- seconds that a job to be stopped for good gets before i
 
 -- workers ---------------------------------------------------------------------------------------
 
+-- What can't be copied is told by the options' names, not by their place in the message.
+local function with_names(err)
+  return type(err) == "string" and err:gsub("args%[1%]%.args", "args")
+    :gsub("args%[1%]%.initializer: ", "") or err
+end
+
+
 -- Returns the error when it could not be started.
 function copies.start_worker(p, slot)
   local options = { name = p.name .. "-" .. slot.number, daemon = true, method = p.method }
@@ -26,8 +33,8 @@ function copies.start_worker(p, slot)
     slot = slot.number, initializer = p.initializer, args = p.initializer and p.args,
     max_jobs = p.max_jobs, group = p.id,
   })
-  if not started then return h end
-  slot.handle, slot.name = h, options.name
+  if not started then return with_names(h) end
+  slot.handle, slot.name, slot.initialized = h, options.name, false
   supervisor.watch(p, slot)
 end
 

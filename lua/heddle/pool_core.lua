@@ -15,6 +15,13 @@ function core.misuse(level, code, text, ...)
 end
 
 
+---@return integer? v when it is a whole number, be it a float, and not below `least`
+function core.whole(v, least)
+  local whole = math.type(v) and math.tointeger(v)
+  return whole and whole >= least and whole or nil
+end
+
+
 ---What a job, or a worker's initializer, failed with.
 ---@class heddle.pool.failure
 ---@field err any
@@ -42,6 +49,12 @@ end
 ---@return heddle.pool.failure of what came out of a call with keep_trace
 function core.failure(err)
   return core.is_cancel(err) and { err = err } or err
+end
+
+
+-- An error as who called the pool is to get it: without the place in this library.
+function core.unplaced(err)
+  return type(err) == "string" and err:gsub("^heddle/[%w_]+%.lua:%d+: ", "") or err
 end
 
 

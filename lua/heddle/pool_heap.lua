@@ -195,7 +195,7 @@ local turn = {
     local p, slot, f = self.p, self.slot, self.future
     if f then
       if f.state == "running" then f:abandon { err = native.cancelled() } end
-      core.leave(p, 1)
+      f:leave_line()
     end
     if is_worn(p, slot, self.n) and not p.ending then core.count(p, "restarted") end
     core.count(p, "busy", -1)
@@ -281,7 +281,7 @@ local ending = {
     local p, slot, f = self.p, self.slot, self.future
     if f then
       if f.state == "running" then f:abandon { err = "worker died: cancelled" } end
-      core.leave(p, 1)
+      f:leave_line()
       core.count(p, "busy", -1)
       core.count(p, "died")
     end
@@ -307,7 +307,7 @@ local function run_in_thread(p, slot, thing, guard)
     slot.task = nil
     if thing.state == "running" then thing:abandon { err = native.cancelled() } end
     guard.future = nil
-    core.leave(p, 1)
+    thing:leave_line()
   end
   core.count(p, "busy", -1)
   return n

@@ -276,7 +276,8 @@ function pool_map.run(p, fn, list, n, chunk, spread, timeout)
     return m.results
   end
   p.open[m] = true
-  post(p, m)
+  local sent, err = pcall(post, p, m)
+  if not sent then error(core.unplaced(err), 2) end
   if not m.news:wait(limit and math.max(0, limit - native.now())) then return nil, "timeout" end
   if m.failed then raise(p, m.failure) end
   return m.results
@@ -375,7 +376,7 @@ local function send(self, p, value)
   else
     leave_stream(self)
     core.leave(p, 1)
-    error(err, 0)
+    error(core.unplaced(err), 4) -- of who asks for the next
   end
 end
 
@@ -442,7 +443,8 @@ function pool_map.stream(p, fn, ordered, iterable, state, control)
   local _ <close> = setmetatable({}, { __close = function(_, err)
     if err ~= nil then end_stream(self) end
   end })
-  p.backend.begin_work(p, self)
+  local begun, err = pcall(p.backend.begin_work, p, self)
+  if not begun then error(core.unplaced(err), 2) end
   return function() return self:next() end, nil, nil, self
 end
 

@@ -29,7 +29,7 @@ options.plurals = {
 
 local function whole_from(least)
   local wanted = "a whole number >= " .. least
-  return { wanted, function(v) return (math.tointeger(v) or least - 1) >= least end }
+  return { wanted, function(v) return core.whole(v, least) ~= nil end }
 end
 
 local function typed(name, wanted)
@@ -92,7 +92,8 @@ end
 ---@return string? why what limits the cores, where nobody said how many
 function options.workers(workers)
   if workers == nil then return require("heddle").cores() end
-  if math.type(workers) == "integer" and workers >= 1 then return workers end
+  local whole = core.whole(workers, 1)
+  if whole then return whole end
   misuse(3, "bad-argument", "pool.new: workers: a whole number >= 1 expected, got %s",
     options.show(workers))
 end

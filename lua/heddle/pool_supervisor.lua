@@ -61,6 +61,7 @@ local function settle_work(p, work, place, ok, ...)
     if work.begin then work:begin() end
     work:settle(place, ok, ...)
   end
+  if work.leave_line then return work:leave_line() end
   core.leave(p, 1)
 end
 
@@ -72,11 +73,20 @@ local function take_out(p, number)
 end
 
 
+-- Its worker's initializer has returned, or raised.
+local function mark_initialized(p, number)
+  local slot = p.slots[number]
+  if slot then slot.initialized = true end -- none: copies.kill looks in
+end
+
+
 -- Of a worker: that it is ready, that its initializer failed, that it has ended.
 local function note(p, ended, ok, ...)
   if ok then
+    mark_initialized(p, (...))
     core.initialized(p)
   elseif ok == false then
+    mark_initialized(p, (select(3, ...)))
     core.initialized(p, failure_of(p, ...))
   else
     ended[#ended + 1] = p.slots[(...)]
@@ -146,9 +156,11 @@ local function death_of(p, h)
 end
 
 
--- Whether a worker that took no job ended by an error: the next one may, too. One whose initializer
--- failed has said so, and is done.
-local function failed_to_begin(p, h)
+-- Whether a worker that took no job failed to begin: the next one may, too. It did when it ended
+-- inside its initializer, however; killed while idle it did not. One whose initializer raised has
+-- said so.
+local function failed_to_begin(p, slot, h)
+  if p.initializer and not slot.initialized then return true end
   return h:status() == "failed" and (p.kind ~= "process" or h:exitcode() > 0)
 end
 
@@ -171,7 +183,7 @@ local function bury(p, slot, ended)
   if number or h:status() ~= "done" then core.count(p, "died") end
   if took then
     core.initialized(p)
-  elseif failed_to_begin(p, h) then
+  elseif failed_to_begin(p, slot, h) then
     core.initialized(p, { err = death_of(p, h), worker = slot.name })
   end
   if not p.ending then
