@@ -258,6 +258,30 @@ describe("heddle.service over a queue", function()
     end)
   end)
 
+  helper.each_model("does again what was in hand when the service was stopped", function(_, model)
+    with_path(function(path)
+      local begun = require("heddle.sync").event()
+      local calls = require("heddle.shared").value("int", 0)
+      local made = mix.new { jobs = 4, kinds = {
+        a = { run = function()
+          if calls:add(1) > 2 then return end
+          begun:set()
+          require("heddle").sleep(math.huge)
+        end },
+        b = { after = "a", cpu = 0 },
+      } }
+      local h = require("heddle.task").start(run, model, path, made)
+      begun:wait()
+      h:cancel()
+      h:join()
+      assert.equal("cancelled", h:status())
+      calls:set(2)
+      local r = run(model, path, made)
+      assert.equal(0, r.earlier)
+      assert.equal(4, r:totals().done)
+    end)
+  end)
+
   -- Each job says in a log that it was done; the program is killed again and again.
   it("survives kills of the whole program", function()
     with_path(function(path)

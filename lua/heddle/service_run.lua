@@ -231,13 +231,22 @@ local function is_work_left(self, run)
 end
 
 
+--- Whether a job has ended by itself, not with the service that was stopped.
+local function has_ended(ledger, number)
+  if service_ledger.status(ledger.rows, number) == "left" then return false end
+  return not ledger.stopped or ledger.errors[number] ~= ledger.stopped
+end
+
+
 --- A worker has died: what it had ended is acknowledged in its place, what it had not begun is
 --- given back, and another worker takes its place.
 local function replace(self, run, worker)
   local first, last = run.queue:held(worker.number)
   for number = first or 0, last or -1 do
-    local status = service_ledger.status(run.ledger.rows, number)
-    if status ~= "left" then service_follow.ended(run.ctx, number, status) end
+    if has_ended(run.ledger, number) then
+      local status = service_ledger.status(run.ledger.rows, number)
+      service_follow.ended(run.ctx, number, status)
+    end
   end
   run.queue:nak(worker.number)
   run.deaths = worker.ready and 0 or run.deaths + 1
