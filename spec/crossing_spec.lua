@@ -184,7 +184,7 @@ describe("heddle's objects", function()
       made:put "from there"
       return made
     end):result()
-    assert.equal("from there", q:get(1))
+    assert.equal("from there", q:get(20))
   end)
 
   each("inside a queue handed over with them", function(M)

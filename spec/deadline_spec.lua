@@ -251,7 +251,7 @@ describe("task.shield", function()
     local worker = task.start(function() task.shield(heddle.sleep, 60) end)
     heddle.sleep(0.01)
     worker:cancel { hard = true }
-    assert.is_true(worker:join(2))
+    assert.is_true(worker:join(20))
     assert.equal("cancelled", worker:status())
   end)
 

@@ -190,7 +190,7 @@ describe("task.scope", function()
     heddle.sleep(0.01)
     owner:cancel { hard = true }
     owner:join()
-    assert.is_true(child:join(1))
+    assert.is_true(child:join(20))
     assert.equal("cancelled", child:status())
   end)
 
