@@ -4,6 +4,7 @@
 local helper = require "spec.helper"
 local heddle = require "heddle"
 local task = require "heddle.task"
+local sync = require "heddle.sync"
 
 helper.case_limit = 15
 
@@ -164,8 +165,9 @@ describe("the user's own coroutines", function()
   end)
 
   it("one that waits in the engine can't be resumed by another task", function()
+    local event = sync.event()
     local co = coroutine.create(function()
-      heddle.sleep(0.02)
+      event:wait()
       return "own"
     end)
     local owner = task.start(function() return coroutine.resume(co) end)
@@ -173,19 +175,21 @@ describe("the user's own coroutines", function()
     assert.equal("normal", coroutine.status(co))
     assert.same({ false, "cannot resume non-suspended coroutine" }, { coroutine.resume(co) })
     helper.raises("cannot close", coroutine.close, co)
+    event:set()
     assert.same({ true, "own" }, { owner:result() })
     assert.equal("dead", coroutine.status(co))
   end)
 
   it("the one of a task can't be resumed either", function()
-    local own
+    local own, event = nil, sync.event()
     local h = task.start(function()
       own = coroutine.running()
-      heddle.sleep(0.01)
+      event:wait()
       return 1
     end)
     task.yield()
     assert.is_false((coroutine.resume(own)))
+    event:set()
     assert.equal(1, h:result())
   end)
 

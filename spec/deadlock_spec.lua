@@ -172,7 +172,7 @@ describe("a deadlock is told, with exit status 3", function()
   it("after the death of the one that would have woken it", function()
     local run = script [[
       local q = queue.new()
-      local h = process.start(function(out) heddle.sleep(0.5) out:put(1) end, q)
+      local h = process.start(function(out) heddle.sleep(60) out:put(1) end, q)
       heddle.sleep(0.02)
       h:kill()
       q:get()
@@ -326,9 +326,10 @@ describe("a part that is stuck", function()
     local run = script [[
       local a, b = sync.lock(), sync.lock()
       a.name, b.name = "lock a", "lock b"
+      local both = sync.barrier(2)
       local function take(x, y)
         x:acquire()
-        heddle.sleep(0.1)
+        both:wait()
         y:acquire()
       end
       local opts = function(name) return { name = name, daemon = true } end

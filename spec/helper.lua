@@ -131,6 +131,15 @@ function helper.command(words, options)
   return result
 end
 
+---The first half of a shell's pipe: writes a line as soon as a file of that name is there.
+---@param path string
+---@param line string
+---@return string
+function helper.line_after(path, line)
+  return ("(until [ -e %s ]; do sleep 0.02; done; echo %s) | "):format(
+    helper.quote(path), helper.quote(line))
+end
+
 ---The executable's absolute path, for commands run elsewhere.
 ---@return string
 function helper.absolute_executable()

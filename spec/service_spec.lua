@@ -54,12 +54,12 @@ describe("heddle.service", function()
   end)
 
   helper.each_model("shares the jobs among its workers", function(_, model)
-    local jobs = {}
+    local jobs, meet = {}, require("heddle.sync").barrier(3)
     for i = 1, 6 do
-      jobs[i] = { run = function() require("heddle").sleep(0.05) end }
+      jobs[i] = { run = function() meet:wait() end }
     end
     local r = run { model = model, workers = 3, jobs = jobs }
-    for _, worker in ipairs(r:workers()) do assert.is_true(worker.jobs >= 1, worker.name) end
+    for _, worker in ipairs(r:workers()) do assert.equal(2, worker.jobs, worker.name) end
   end)
 
   it("has the jobs of the Python demo", function()
