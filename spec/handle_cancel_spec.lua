@@ -90,7 +90,7 @@ describe("cancel", function()
       ended(h)
       assert.equal("cancelled", h:status(), "wait " .. i)
     end
-    assert.is_true(lock:acquire(1))
+    assert.is_true(lock:acquire(20))
   end)
 
   each("runs __close handlers and lets them wait", function(M)
@@ -104,7 +104,7 @@ describe("cancel", function()
     end, q)
     h:cancel()
     ended(h)
-    assert.equal("closed", q:get(1))
+    assert.equal("closed", q:get(20))
   end)
 
   each("comes too late after the end", function(M)
@@ -175,7 +175,7 @@ describe("cancel{hard=true}", function()
     h:cancel { hard = true }
     ended(h)
     assert.equal("cancelled", h:status())
-    assert.equal("closed", q:get(1))
+    assert.equal("closed", q:get(20))
   end, { "thread", "isolate" })
 
   each("lets the clean-up of one that waits run, through its coroutines too", function(M)

@@ -105,7 +105,7 @@ describe("the queue, killed at each store of", function()
     maxsize = 3, setup = fill(3), act = function(w) w.queue:put(4) end,
     during = function(w, h)
       blocked_or_dead("queue")(w, h)
-      assert.equal(1, w.queue:get(1))
+      assert.equal(1, w.queue:get(20))
     end,
     check = function(w)
       assert_run(drained(w), { 2, 2 }, { 3, 4 })
@@ -226,7 +226,7 @@ describe("the queue, killed at each store of", function()
     wait = function(q, _, up) up:put { select(2, q:put(5)) } end,
     check = function(w)
       w.queue:close()
-      assert.equal(1, w.queue:get(1))
+      assert.equal(1, w.queue:get(20))
       closed(w)
     end,
   })
@@ -248,7 +248,7 @@ describe("the queue, killed at each store of", function()
       w.queue:task_done()
     end,
     check = function(w)
-      assert.is_true((w.queue:join(1)))
+      assert.is_true((w.queue:join(20)))
       queue_works(w)
     end,
   })
@@ -272,8 +272,8 @@ describe("the queue, killed at each store of", function()
         assert(fine or h:exitcode() == -9, why)
         local other = q:try_get()
         assert(other or not fine)
-        for i = 1, other and 5 or 0 do assert(other:get(1) == ("%d "):format(i):rep(30)) end
-        assert(q:put(1) and q:get(1) == 1 and q:size() == 0)
+        for i = 1, other and 5 or 0 do assert(other:get(20) == ("%d "):format(i):rep(30)) end
+        assert(q:put(1) and q:get(20) == 1 and q:size() == 0)
         if fine then print(n > 20 and "fine" or n) break end
       end
     ]], { limit = 60 })
