@@ -66,6 +66,22 @@ describe("task.scope", function()
     assert.equal("cancelled", unstarted:status())
   end)
 
+  it("takes error(nil) of a child or the body for an error", function()
+    local seen
+    assert.same({ false, nil, n = 2 }, table.pack(pcall(task.scope, function(s)
+      s:start(function() error(nil) end)
+      local _, err = pcall(heddle.sleep, 60)
+      seen = err
+    end)))
+    assert.equal("cancel", seen.reason)
+    local child
+    assert.same({ false, nil, n = 2 }, table.pack(pcall(task.scope, function(s)
+      child = s:start(heddle.sleep, 60)
+      error(nil)
+    end)))
+    assert.equal("cancelled", child:status())
+  end)
+
   it("keeps later errors in `others`", function()
     local err = raises(nil, task.scope, function(s)
       s:start(function()

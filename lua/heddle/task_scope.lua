@@ -22,7 +22,7 @@ local function stop_all(self)
 end
 
 
--- `problem` is a failed handle, or {err} of the body; the first one stops the rest.
+-- `problem` is a failed handle, or {err=} with of_body=true; the first one stops the rest.
 local function fail(self, problem)
   local problems = self.problems
   problems[#problems + 1] = problem
@@ -30,19 +30,26 @@ local function fail(self, problem)
 end
 
 
--- Runs below a child's function: its end takes it from the list, its error stops the others.
+-- Runs below a child's function: its end takes it from the list, its error, be it nil, stops the
+-- others.
 local child_end = {
   __close = function(mark, err)
     local self, h = mark.scope, native.current()
     self.children[h] = nil
-    if err ~= nil and err ~= self.cancelled then fail(self, h) end
+    if not mark.returned and err ~= self.cancelled then fail(self, h) end
   end,
 }
 
 
+local function returned(mark, ...)
+  mark.returned = true
+  return ...
+end
+
+
 local function run_child(self, fn, ...)
-  local _ <close> = setmetatable({ scope = self }, child_end)
-  return fn(...)
+  local mark <close> = setmetatable({ scope = self }, child_end)
+  return returned(mark, fn(...))
 end
 
 
@@ -124,7 +131,7 @@ end
 
 
 local function error_of(problem)
-  if type(problem) == "table" and problem.of_body then return problem.of_body end
+  if type(problem) == "table" and problem.of_body then return problem.err end
   local _ <close> = deadline.shield()
   local _, err = pcall(problem.result, problem)
   return err
@@ -161,7 +168,7 @@ local function body_done(self, ok, ...)
       if not self.body:raised(err) then self.interrupted = err end
       stop_all(self)
     else
-      fail(self, { of_body = err })
+      fail(self, { of_body = true, err = err })
     end
   end
   wait_for_children(self)

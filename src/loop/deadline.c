@@ -11,6 +11,7 @@ bool deadline_begin(struct deadline *d, struct task *task, double seconds) {
   *d = (struct deadline){.outer = task->deadlines, .process = program_slot};
   d->timer.kind = TIMER_DEADLINE;
   d->shields = task->shields;
+  d->timed = seconds >= 0;
   d->fired = seconds == 0;
   if (seconds > 0 && !timer_start(&task->loop->timers, &d->timer, clock_deadline(seconds)))
     return false;

@@ -16,6 +16,7 @@ struct deadline {
   struct deadline *outer; // the task's next one
   uint32_t process;       // slot of the process it was made in
   uint16_t shields;       // that were around it when it began
+  bool timed;             // it has a time, and is not only told to fire
   bool fired, raised;
   bool passing; // a cancel from outside of it was raised inside
 };

@@ -114,7 +114,7 @@ static void raise_deadline(lua_State *L, struct task *task, struct deadline *dea
   if (deadline->passing) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &deadline->passing);
   } else {
-    task_push_cancelled(L, "timeout", NULL);
+    task_push_cancelled(L, deadline->timed ? "timeout" : "cancel", NULL);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, deadline);
   }
