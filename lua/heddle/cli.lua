@@ -18,6 +18,10 @@ local OPTION_NAMES = {
 --- Options that mean something to the verbs that run jobs only.
 local OF_JOBS = { csv = true, json = true, markdown = true }
 
+local FLAGS = {
+  help = true, live = true, ["no-color"] = true, quiet = true, timeline = true, version = true,
+}
+
 
 -- Scripts ----------------------------------------------------------------------------------------
 
@@ -199,11 +203,11 @@ end
 
 -- The words of the command -----------------------------------------------------------------------
 
---- Reads the value of an option: attached to it, or the next word.
+--- Reads the value of an option: attached to it, or (nil) the next word.
 local function value_of(argv, i, attached, name)
-  if attached ~= "" then return attached, i end
-  if argv[i + 1] == nil then usage.fail("%s: a value expected after it", name) end
-  return argv[i + 1], i + 1
+  local value = attached or argv[i + 1]
+  if value == nil or attached == "" then usage.fail("%s: a value expected after it", name) end
+  return value, attached and i or i + 1
 end
 
 
@@ -215,14 +219,18 @@ local function read_short(plan, argv, i)
   local letter, attached = argv[i]:match "^%-([el])(.*)$"
   if not letter then usage.unknown("unknown option", argv[i], OPTION_NAMES, "--") end
   local list = letter == "e" and plan.codes or plan.requires
-  list[#list + 1], i = value_of(argv, i, attached, "-" .. letter)
+  list[#list + 1], i = value_of(argv, i, attached ~= "" and attached or nil, "-" .. letter)
   return i
 end
 
 
 --- Reads a long option; those that verbs know, too, are kept for them.
 local function read_long(plan, argv, i)
-  local name, value = argv[i]:match "^%-%-([^=]+)=?(.*)$"
+  local name, value = argv[i]:match "^%-%-([^=]+)=(.*)$"
+  name = name or argv[i]:sub(3)
+  if value and FLAGS[name] then
+    usage.fail("--%s: it takes no value, got '%s'", name, value)
+  end
   if name == "help" or name == "version" then
     plan.show = plan.show or name
   elseif name == "seed" then
