@@ -1,6 +1,7 @@
 -- M.extend: classes of workers, under all models.
 
 local helper = require "spec.helper"
+local heddle = require "heddle"
 
 helper.case_limit = 15
 
@@ -136,6 +137,30 @@ describe("extend", function()
     assert.same({ task = 55, thread = 55, isolate = 55, process = 55 }, seen)
   end)
 
+  each("on_done can be called before the start", function(M)
+    local Worker = M.extend "Worker"
+    function Worker.run() end
+    local w, seen = Worker(), {}
+    for i = 1, 2 do w:on_done(function(object) seen[i] = object:status() end) end
+    w:start()
+    helper.wait_for(function() return #seen == 2 end)
+    assert.same({ "done", "done" }, seen)
+  end)
+
+  each("one that is cancelled before its start never runs", function(M)
+    local Worker = M.extend "Worker"
+    function Worker.run() return "ran" end
+    local w, seen = Worker(), nil
+    w:on_done(function(object) seen = object:status() end)
+    assert.is_true(w:cancel())
+    assert.equal("cancelled", w:status())
+    assert.is_true(w:join())
+    assert.is_true(select(2, pcall(w.result, w)) == heddle.CANCELLED)
+    helper.raises("%[started%-twice%]$", w.start, w)
+    helper.wait_for(function() return seen end)
+    assert.equal("cancelled", seen)
+  end)
+
   each("wrong use says what is right", function(M, model)
     local Worker = M.extend "Worker"
     function Worker.run() end
@@ -145,7 +170,8 @@ describe("extend", function()
     helper.raises("Worker:start: options: a table expected, got number %[bad%-argument%]$", w.start,
       w, 5)
     helper.raises(model .. ".start: options: unknown option 'nmae'", w.start, w, { nmae = 1 })
-    helper.raises("%[not%-started%]$", w.on_done, w, print)
+    helper.raises("on_done: fn: a function expected, got nil %[bad%-argument%]$", w.on_done, w)
+    helper.raises("cancel: options: unknown option 'hrad'", w.cancel, w, { hrad = true })
     w:start()
     helper.raises("on_done: fn: a function expected, got nil %[bad%-argument%]$", w.on_done, w)
     w:join()

@@ -19,6 +19,9 @@ local from_handle = { name = true, id = true, pid = true }
 -- object -> its worker's handle
 local workers = setmetatable({}, { __mode = "k" })
 
+-- object -> what on_done was given before the start
+local early = setmetatable({}, { __mode = "k" })
+
 
 local function misuse(level, code, text, ...)
   error(text:format(...) .. " [" .. code .. "]", level + 1)
@@ -90,6 +93,15 @@ end
 function extend.run_object(object) return object:run() end
 
 
+-- The object has a worker from now on.
+local function take_worker(object, worker)
+  workers[object] = worker
+  local list = early[object]
+  early[object] = nil
+  for _, fn in ipairs(list or {}) do extend.on_done(object, fn) end
+end
+
+
 ---Begins the object's worker, which calls its `run`.
 ---@param options? table as for M.start
 ---@return table object
@@ -109,7 +121,7 @@ function extend.start(object, options)
     if reserved[key] then refuse_name(class.__name, key, 2) end
   end
   local M = require("heddle." .. class.model)
-  workers[object] = M.start(options or {}, extend.run_object, object)
+  take_worker(object, M.start(options or {}, extend.run_object, object))
   return object
 end
 
@@ -131,19 +143,32 @@ end
 function extend.join(object, ...) return started(object, "join"):join(...) end
 function extend.result(object, ...) return started(object, "result"):result(...) end
 function extend.traceback(object) return started(object, "traceback"):traceback() end
-function extend.cancel(object, ...) return started(object, "cancel"):cancel(...) end
 function extend.kill(object, ...) return started(object, "kill"):kill(...) end
 function extend.terminate(object) return started(object, "terminate"):terminate() end
 function extend.exitcode(object) return started(object, "exitcode"):exitcode() end
 
 
+-- One that is cancelled before its start never runs.
+function extend.cancel(object, ...)
+  local class, worker = class_of(object, "cancel"), workers[object]
+  if worker then return worker:cancel(...) end
+  worker = require("heddle." .. class.model).new(extend.run_object, object)
+  local taken = worker:cancel(...)
+  take_worker(object, worker)
+  return taken
+end
+
+
 function extend.on_done(object, fn)
-  local worker = started(object, "on_done")
+  local class = class_of(object, "on_done")
   if type(fn) ~= "function" then
-    misuse(2, "bad-argument", "%s:on_done: fn: a function expected, got %s",
-      getmetatable(object).__name, type(fn))
+    misuse(2, "bad-argument", "%s:on_done: fn: a function expected, got %s", class.__name, type(fn))
+  elseif workers[object] then
+    workers[object]:on_done(function() fn(object) end)
+  else
+    early[object] = early[object] or {}
+    table.insert(early[object], fn)
   end
-  return worker:on_done(function() fn(object) end)
 end
 
 
