@@ -26,11 +26,11 @@ local KICK_AFTER = 64 -- quiet answers
 ---@field job table? that task
 
 
+-- The same as add_hint of src/worker/run_lua.c.
 local function hinted(err)
-  local name = type(err) == "string" and err:match "a nil value %(global '([^']+)'%)"
-  if not name then return err end
-  return ("%s\nglobal '%s' was not sent: make it local, pass it, or set it in an initializer")
-    :format(err, name)
+  if type(err) ~= "string" then return err end
+  return (err:gsub("attempt to [^\n]-a nil value %(global '([^']+)'%)", "global '%1' was not sent: "
+    .. "make it local, pass it, or set it in an initializer", 1))
 end
 
 

@@ -16,7 +16,7 @@ local function ask_local() return is_odd(7) end
 local function try(method, what, fn)
   local worker = process.start({ method = method }, fn)
   local ok, answer = pcall(worker.result, worker)
-  if not ok then answer = answer:match "\n(global [^\n]*)" end
+  if not ok then answer = answer:match "(global [^\n]*)" end
   print(("%-6s %-10s %s"):format(method, what, answer))
 end
 

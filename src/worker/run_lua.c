@@ -86,20 +86,23 @@ static int leave_error(lua_State *L) {
   return 0;
 }
 
-// A function that came from elsewhere tripped over a global that is nil here: says what to do about
-// it. Replaces the message at `error` then.
+// A function that came from elsewhere tripped over a global that is nil here: the message at
+// `error` says that and what to do about it instead of what was attempted.
 static void add_hint(lua_State *L, int error) {
+  static const char tried[] = "attempt to ", nil[] = "a nil value (global '";
   if (lua_type(L, error) != LUA_TSTRING) return;
-  const char *text = lua_tostring(L, error), *at = strstr(text, "a nil value (global '");
-  const char *name = at ? at + strlen("a nil value (global '") : NULL;
-  const char *end = name ? strchr(name, '\'') : NULL;
+  const char *text = lua_tostring(L, error), *at = strstr(text, nil), *from = NULL;
+  for (const char *p = text; at && (p = strstr(p, tried)) && p < at; p++)
+    from = p;
+  const char *name = from ? at + strlen(nil) : NULL, *end = name ? strstr(name, "')") : NULL;
   if (!end) return;
+  lua_pushlstring(L, text, (size_t)(from - text));
   lua_pushlstring(L, name, (size_t)(end - name));
   lua_pushfstring(
-      L, "%s\nglobal '%s' was not sent: make it local, pass it, or set it in an initializer", text,
-      lua_tostring(L, -1));
+      L, "%sglobal '%s' was not sent: make it local, pass it, or set it in an initializer%s",
+      lua_tostring(L, -2), lua_tostring(L, -1), end + strlen("')"));
   lua_replace(L, error);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 static void leave_failure(lua_State *L, struct worker *w, int error, int trace) {
