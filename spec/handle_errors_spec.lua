@@ -126,6 +126,60 @@ describe("errors", function()
     assert.matches("^false\t.*boom", run.out)
   end)
 
+  each("one whose result was waited for in vain is told", function(_, model)
+    local run = helper.script(([[
+      local event = require "heddle.sync".event()
+      local h = require("heddle.%s").start(function(e) e:wait() error "boom" end, event)
+      print(h:result(0.01))
+      event:set()
+    ]]):format(model))
+    assert.equal("nil\ttimeout\n", run.out)
+    assert.equal(1, select(2, run.err:gsub(": boom", "")))
+  end)
+
+  each("one that nobody asked for is told at os.exit", function(_, model)
+    local run = helper.script(([[
+      local M = require "heddle.%s"
+      h = M.start(function() error "kept" end)
+      h:join()
+      M.start(function() error "dropped" end):join()
+      os.exit(3)
+    ]]):format(model))
+    assert.equal(3, run.code)
+    assert.equal(1, select(2, run.err:gsub(": kept", "")))
+    assert.equal(1, select(2, run.err:gsub(": dropped", "")))
+  end)
+
+  each("those of a worker's own workers are told, once each", function(_, model)
+    local run = helper.script(([[
+      print(require("heddle.%s").start(function()
+        local task, thread = require "heddle.task", require "heddle.thread"
+        kept = task.start(function() error "kept" end)
+        task.start(function() error "dropped" end)
+        thread.start(function() error "joined" end):join()
+        local asked = task.start(function() error "asked" end)
+        pcall(asked.result, asked)
+        return "ended"
+      end):result())
+    ]]):format(model))
+    assert.equal("ended\n", run.out)
+    for _, word in ipairs { "kept", "dropped", "joined" } do
+      assert.equal(1, select(2, run.err:gsub(": " .. word, "")), run.err)
+    end
+    assert.is_nil(run.err:find "asked\n")
+  end)
+
+  it("a forked process tells none of its parent's", function()
+    local run = helper.script [[
+      local process, task = require "heddle.process", require "heddle.task"
+      h = task.start(function() error "boom" end)
+      h:join()
+      process.start({ method = "fork" }, function() end):join()
+      process.start({ method = "fork" }, function() os.exit(0) end):join()
+    ]]
+    assert.equal(1, select(2, run.err:gsub(": boom", "")))
+  end)
+
   each("a cancelled one is no error to tell", function(_, model)
     local run = helper.script(([[
       local h = require("heddle.%s").start(function() require("heddle").sleep(60) end)

@@ -1,6 +1,7 @@
 // os.exit, and the functions of os that take locks of libc's, which a fork must not catch held.
 #include "host/os_lua.h"
 
+#include "worker/handles_lua.h"
 #include "worker/worker.h"
 
 #include <lauxlib.h>
@@ -8,12 +9,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-// os.exit([code]): ends this process: what was written is flushed, its own processes end with it.
-// Nothing that a parent registered runs in a child.
+// os.exit([code]): ends this process: errors that nobody asked for are reported, what was written
+// is flushed, its own processes end with it. Nothing that a parent registered runs in a child.
 static int f_exit(lua_State *L) {
   int status = lua_isnoneornil(L, 1) ? EXIT_SUCCESS
                : lua_isboolean(L, 1) ? (lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE)
                                      : (int)luaL_checkinteger(L, 1);
+  lua_pushcfunction(L, worker_f_report_unread);
+  lua_pcall(L, 0, 0, 0);
   fflush(NULL);
   worker_kill_all();
   _exit(status);

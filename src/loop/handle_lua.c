@@ -232,6 +232,34 @@ void handle_push_report(lua_State *L, const char *kind) {
   lua_pop(L, 1);
 }
 
+// The handle's worker or task has failed: if nobody asks for its result until the program or
+// process ends, handle_report_failures finds it, unless it was collected before.
+void handle_note_failure(lua_State *L, int handle) {
+  handle = lua_absindex(L, handle);
+  if (!luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failures")) {
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+  }
+  lua_pushvalue(L, handle);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+// Reports the failures that were noted and that nobody asked for. A handle's finalizer does it.
+void handle_report_failures(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, "heddle.failures");
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    lua_pop(L, 1);
+    luaL_getmetafield(L, -1, "__gc");
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 0);
+  }
+  lua_pop(L, 1);
+}
+
 // Makes a metatable for handles: `index` gets the methods as its upvalue 1, so that Lua may add to
 // them.
 void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,

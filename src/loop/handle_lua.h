@@ -23,6 +23,8 @@ void handle_push_place(lua_State *L, uint16_t source, int line);
 void handle_join_trace(lua_State *L, int error);
 int handle_raise(lua_State *L);
 void handle_push_report(lua_State *L, const char *kind);
+void handle_note_failure(lua_State *L, int handle);
+void handle_report_failures(lua_State *L);
 void handle_open(lua_State *L, const char *meta, const luaL_Reg *methods, lua_CFunction index,
                  lua_CFunction tostring);
 

@@ -2,6 +2,7 @@
 
 #include "base/program.h"
 #include "loop/deadline.h"
+#include "loop/handle_lua.h"
 #include "loop/misuse_lua.h"
 #include "loop/uv_lua.h"
 #include "trace/trace.h"
@@ -152,6 +153,7 @@ static void note_failure(lua_State *L, int handle) {
   lua_pushvalue(L, handle);
   luaL_setmetatable(L, FAILED_META);
   lua_pop(L, 1);
+  handle_note_failure(L, handle);
 }
 
 // The task has come to its end with `count` values on top of `from` (one, the error, when `state`

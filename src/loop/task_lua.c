@@ -165,8 +165,11 @@ static int push_results(lua_State *L, struct task *task) {
 }
 
 static int result_finish(lua_State *L, void *object, struct park_self *self, bool got) {
+  struct task *task = object;
   (void)self;
-  return got ? push_results(L, object) : timed_out(L);
+  if (!got) return timed_out(L);
+  task->asked = true; // a call that ran out of time has heard of no error
+  return push_results(L, task);
 }
 
 static const struct loop_op join_op = {"join", join_attempt, join_leave, join_finish,
@@ -182,7 +185,6 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
     loop_misuse(L, "not-started", "task:%s: it was not started (call h:start() first)", op->name);
   if (loop_self && loop_self->current == task)
     loop_misuse(L, "join-self", "task:%s: no task can wait for its own end", op->name);
-  if (op == &result_op) task->asked = true;
   return loop_block(L, op, task, &ask, timeout);
 }
 

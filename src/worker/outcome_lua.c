@@ -134,6 +134,7 @@ static int have_results(lua_State *L, void *object, struct park_self *ask, bool 
   struct worker *w = object;
   (void)ask;
   if (!got) return object_timed_out(L, "timeout");
+  w->asked = 1; // a call that ran out of time has heard of no error
   worker_forget(L, w);
   lua_getiuservalue(L, 1, 1);
   int given = lua_gettop(L);
@@ -163,7 +164,6 @@ static int wait_for_end(lua_State *L, const struct loop_op *op) {
   if ((loop_self && w == loop_self->worker) || w->seat == program_seat_index + 1)
     return loop_misuse(L, "join-self", "%s:%s: no %s can wait for its own end", worker_kind(w),
                        op->name, worker_kind(w));
-  if (op == &result_op) w->asked = 1;
   return loop_block(L, op, w, &ask, timeout);
 }
 
@@ -217,7 +217,8 @@ int worker_m_gc(lua_State *L) {
   return 0;
 }
 
-// Reports what nobody asked for, of the workers that this interpreter started and that have ended.
+// Reports what nobody asked for, of the workers that this interpreter started and that have ended,
+// and of its tasks.
 int worker_f_report_unread(lua_State *L) {
   lua_settop(L, 0);
   worker_push_all(L);
@@ -229,5 +230,6 @@ int worker_f_report_unread(lua_State *L) {
     else
       lua_pop(L, 2);
   }
+  handle_report_failures(L);
   return 0;
 }

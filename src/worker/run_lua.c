@@ -1,6 +1,7 @@
 // What a worker does in Lua: its interpreter, its function, what it leaves behind.
 #include "loop/handle_lua.h"
 #include "value/value.h"
+#include "worker/handles_lua.h"
 #include "worker/worker.h"
 
 #include <lauxlib.h>
@@ -170,6 +171,11 @@ static void call_boot(lua_State *L, const char *function, int arguments) {
   if (arguments) lua_insert(L, -arguments - 1);
 }
 
+static void report_unread(lua_State *L) {
+  lua_pushcfunction(L, worker_f_report_unread);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
 // [worker][loop]: decodes the function, runs it as the main task, waits for its tasks and workers,
 // leaves the outcome.
 static int run_worker(lua_State *L) {
@@ -200,6 +206,7 @@ static int run_worker(lua_State *L) {
   }
   loop_run(loop, NULL);
   w->outcome = leave_outcome(L, w, handle);
+  if (w->model == MODEL_PROCESS) report_unread(L); // an isolate's finalizers do
   return 0;
 }
 

@@ -45,9 +45,16 @@ void worker_remember(lua_State *L, int handle, struct worker *w) {
   lua_pop(L, 1);
 }
 
+// Its error may still have to be reported.
+static void note_failure(lua_State *L, int handle, const struct worker *w) {
+  if (!w->asked && strcmp(worker_status(w), "failed") == 0) handle_note_failure(L, handle);
+}
+
 // It has ended, and somebody knows.
 void worker_forget(lua_State *L, struct worker *w) {
   worker_push_all(L);
+  if (lua_rawgetp(L, -1, w) != LUA_TNIL) note_failure(L, -1, w);
+  lua_pop(L, 1);
   lua_pushnil(L);
   lua_rawsetp(L, -2, w);
   lua_pop(L, 1);
@@ -62,6 +69,7 @@ void worker_push_live(lua_State *L, int model) {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     struct worker *w = worker_at(L, -1);
     if (w->ended) {
+      note_failure(L, -1, w);
       lua_pushvalue(L, -2);
       lua_pushnil(L);
       lua_rawset(L, -5);
