@@ -1,9 +1,11 @@
+// Messages back to values.
 #include <lauxlib.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/program.h"
+#include "value/decoder.h"
 #include "value/names.h"
 #include "value/objects.h"
 #include "value/value.h"
@@ -11,96 +13,10 @@
 
 enum { ROOM = 64 * 1024 }; // what may be allocated ahead of the bytes that call for it, besides len
 
-enum stage { STAGE_META, STAGE_PARTS, STAGE_UPVALUES };
-
-// An object that is being filled. It stands on the Lua stack, above it the key of the pair being
-// read, above that a part that has a frame of its own.
-struct frame {
-  uint32_t list, pairs; // so many in all; list: of upvalues too
-  uint32_t read;        // so many of the list; pairs counts down
-  enum stage stage;
-  bool late;    // the metatable is set at the end
-  bool discard; // a class that is known here: what is filled is thrown away, below it stands ours
-};
-
-// The decoder's tables on the Lua stack, above `base`; nil until needed.
-enum { BACK = 1, OBJECTS, DEFERRED, LATE, CLASSES, TABLES = CLASSES };
-
-struct decoder {
-  lua_State *L;
-  const unsigned char *start, *p, *end;
-  int base;
-  uint64_t parts;                      // so many may still be declared: each takes a byte at least
-  size_t ahead;                        // so many bytes may still be allocated ahead
-  lua_Integer deferred, late, classes; // how many those tables hold
-  const void *plain_meta;              // a metatable known to have no __gc
-  int depth;
-  struct frame frames[VALUE_DEPTH];
-};
-
-static int damaged(lua_State *L, const char *what) {
-  lua_pushfstring(L, "damaged message: %s", what);
-  return lua_error(L);
-}
-
-// --- bytes ------------------------------------------------------------------------------------
-
-// Takes the next len bytes.
-static const unsigned char *take(struct decoder *d, size_t len) {
-  const unsigned char *p = d->p;
-  if (len > (size_t)(d->end - p)) damaged(d->L, "it ends too early");
-  d->p = p + len;
-  return p;
-}
-
-static uint64_t take_varint(struct decoder *d) {
-  uint64_t n = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    unsigned char byte = *take(d, 1);
-    n |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) return n;
-  }
-  return (uint64_t)damaged(d->L, "a number is too long");
-}
-
-// Takes a length and as many bytes.
-static const char *take_text(struct decoder *d, size_t *len) {
-  uint64_t n = take_varint(d);
-  if (n > (size_t)(d->end - d->p)) damaged(d->L, "it ends too early");
-  *len = (size_t)n;
-  return (const char *)take(d, *len);
-}
-
-// --- the decoder's tables ---------------------------------------------------------------------
-
-// Puts the value at the top of the stack into one of the decoder's tables.
-static void keep(struct decoder *d, int table, lua_Integer key) {
-  int idx = d->base + table;
-  if (lua_isnil(d->L, idx)) {
-    lua_newtable(d->L);
-    lua_replace(d->L, idx);
-  }
-  lua_pushvalue(d->L, -1);
-  lua_rawseti(d->L, idx, key);
-}
-
-// Pushes a value from one of the decoder's tables, which must be there.
-static void recall(struct decoder *d, int table, lua_Integer key) {
-  int idx = d->base + table;
-  if (lua_isnil(d->L, idx) || lua_rawgeti(d->L, idx, key) == LUA_TNIL)
-    damaged(d->L, "it refers to what is not there");
-}
-
-// Remembers what is at the top of the stack for BACK, if its tag says that it comes again.
-static void keep_shared(struct decoder *d, const unsigned char *tag) {
-  if (*tag & WIRE_SHARED) keep(d, BACK, tag - d->start);
-}
-
-// --- values; each function pushes one, and returns whether it opened a frame for it
-// ---------------
+// --- values; each function pushes one, and returns whether it opened a frame for it -----------
 
 static struct frame *open_frame(struct decoder *d, enum stage stage) {
-  if (d->depth == VALUE_DEPTH) damaged(d->L, "nested too deep");
+  if (d->depth == VALUE_DEPTH) decode_damaged(d->L, "nested too deep");
   struct frame *frame = &d->frames[d->depth++];
   *frame = (struct frame){.stage = stage};
   return frame;
@@ -116,10 +32,10 @@ static int room_for(struct decoder *d, uint32_t count, size_t size) {
 
 // Reads how many parts a table has and opens its frame; make: pushes the table too.
 static struct frame *open_table(struct decoder *d, unsigned char tag, bool make) {
-  const unsigned char *p = take(d, 8);
+  const unsigned char *p = decode_take(d, 8);
   uint32_t list = wire_u32(p), pairs = wire_u32(p + 4);
   uint64_t parts = (uint64_t)list + 2 * (uint64_t)pairs;
-  if (parts > d->parts) damaged(d->L, "a table is too long");
+  if (parts > d->parts) decode_damaged(d->L, "a table is too long");
   d->parts -= parts;
   luaL_checkstack(d->L, 8, NULL);
   if (make) lua_createtable(d->L, room_for(d, list, 16), room_for(d, pairs, 40));
@@ -132,24 +48,24 @@ static struct frame *open_table(struct decoder *d, unsigned char tag, bool make)
 
 static bool get_table(struct decoder *d, const unsigned char *tag) {
   open_table(d, *tag, true);
-  keep_shared(d, tag);
+  decode_keep_shared(d, tag);
   return true;
 }
 
 static bool get_later(struct decoder *d, const unsigned char *tag) {
   lua_newtable(d->L);
-  keep(d, DEFERRED, ++d->deferred);
-  keep_shared(d, tag);
+  decode_keep(d, DEFERRED, ++d->deferred);
+  decode_keep_shared(d, tag);
   return false;
 }
 
 // A class that has a metatable here: pushes that. What the message holds of it is read into a table
 // that nobody sees.
 static bool get_known_class(struct decoder *d, const unsigned char *tag) {
-  keep_shared(d, tag);
+  decode_keep_shared(d, tag);
   if ((*tag & ~WIRE_SHARED) == WIRE_LATER) {
     lua_newtable(d->L);
-    keep(d, DEFERRED, ++d->deferred);
+    decode_keep(d, DEFERRED, ++d->deferred);
     lua_pop(d->L, 1);
     return false;
   }
@@ -159,16 +75,16 @@ static bool get_known_class(struct decoder *d, const unsigned char *tag) {
 
 static bool get_class(struct decoder *d) {
   size_t len;
-  const char *name = take_text(d, &len);
-  const unsigned char *tag = take(d, 1);
+  const char *name = decode_text(d, &len);
+  const unsigned char *tag = decode_take(d, 1);
   bool later = (*tag & ~WIRE_SHARED) == WIRE_LATER;
-  if (!later && (*tag & ~7) != WIRE_TABLE) damaged(d->L, "a class is no table");
+  if (!later && (*tag & ~7) != WIRE_TABLE) decode_damaged(d->L, "a class is no table");
   if (value_push_class(d->L, name, len)) return get_known_class(d, tag);
   lua_pop(d->L, 1);
   bool opened = later ? get_later(d, tag) : get_table(d, tag);
-  keep(d, CLASSES, ++d->classes);
+  decode_keep(d, CLASSES, ++d->classes);
   lua_pushlstring(d->L, name, len);
-  keep(d, CLASSES, ++d->classes);
+  decode_keep(d, CLASSES, ++d->classes);
   lua_pop(d->L, 1);
   return opened;
 }
@@ -188,10 +104,10 @@ static const char *read_dump(lua_State *L, void *data, size_t *len) {
 
 // Reads how many upvalues the function at the top of the stack has, and opens its frame.
 static bool open_function(struct decoder *d) {
-  int count = *take(d, 1);
+  int count = *decode_take(d, 1);
   bool right = (count == 0 || lua_upvalueid(d->L, -1, count)) &&
                (count == 255 || !lua_upvalueid(d->L, -1, count + 1));
-  if (!right) damaged(d->L, "a function has other upvalues");
+  if (!right) decode_damaged(d->L, "a function has other upvalues");
   luaL_checkstack(d->L, 8, NULL);
   open_frame(d, STAGE_UPVALUES)->list = (uint32_t)count;
   return true;
@@ -200,23 +116,24 @@ static bool open_function(struct decoder *d) {
 // The function's code is loaded only when the check shows that this program wrote it: damaged code
 // can crash Lua.
 static bool get_function(struct decoder *d, const unsigned char *tag) {
-  const unsigned char *head = take(d, 12);
+  const unsigned char *head = decode_take(d, 12);
   struct dump dump = {.len = wire_u32(head)};
-  dump.bytes = (const char *)take(d, dump.len);
+  dump.bytes = (const char *)decode_take(d, dump.len);
   if (value_check(WIRE_DUMPS, dump.bytes, dump.len) != wire_u64(head + 4))
-    damaged(d->L, "a function's code");
+    decode_damaged(d->L, "a function's code");
   if (lua_load(d->L, read_dump, &dump, "=message", "b") != LUA_OK) lua_error(d->L);
-  keep_shared(d, tag);
+  decode_keep_shared(d, tag);
   if (!(*tag & WIRE_DEFERRED)) return open_function(d);
-  keep(d, DEFERRED, ++d->deferred);
+  decode_keep(d, DEFERRED, ++d->deferred);
   return false;
 }
 
 // Only a name that this program wrote is looked up, or loaded as a module.
 static bool get_named(struct decoder *d, bool field) {
   size_t len;
-  const char *name = take_text(d, &len);
-  if (value_check(WIRE_NAMES, name, len) != wire_u64(take(d, 8))) damaged(d->L, "a module's name");
+  const char *name = decode_text(d, &len);
+  if (value_check(WIRE_NAMES, name, len) != wire_u64(decode_take(d, 8)))
+    decode_damaged(d->L, "a module's name");
   if (field)
     value_push_field(d->L, name, len);
   else
@@ -226,9 +143,9 @@ static bool get_named(struct decoder *d, bool field) {
 
 static bool get_string(struct decoder *d, const unsigned char *tag) {
   size_t len;
-  const char *text = take_text(d, &len);
+  const char *text = decode_text(d, &len);
   lua_pushlstring(d->L, text, len);
-  keep_shared(d, tag);
+  decode_keep_shared(d, tag);
   return false;
 }
 
@@ -243,7 +160,7 @@ static inline bool get_plain(struct decoder *d, const unsigned char *tag) {
   }
   if (*tag < WIRE_NIL) {
     size_t len = *tag - WIRE_SMALL_STRING;
-    lua_pushlstring(L, (const char *)take(d, len), len);
+    lua_pushlstring(L, (const char *)decode_take(d, len), len);
     return true;
   }
   switch (*tag) {
@@ -259,10 +176,10 @@ static inline bool get_plain(struct decoder *d, const unsigned char *tag) {
   case WIRE_INT32:
   case WIRE_INT64:
     width = *tag - WIRE_INT8;
-    lua_pushinteger(L, wire_int(take(d, (size_t)1 << width), width));
+    lua_pushinteger(L, wire_int(decode_take(d, (size_t)1 << width), width));
     return true;
   case WIRE_FLOAT:
-    memcpy(&number, take(d, sizeof number), sizeof number);
+    memcpy(&number, decode_take(d, sizeof number), sizeof number);
     lua_pushnumber(L, number);
     return true;
   default:
@@ -281,10 +198,10 @@ static bool get_other(struct decoder *d, const unsigned char *tag) {
   case WIRE_CLASS:
     return get_class(d);
   case WIRE_OBJECT:
-    recall(d, OBJECTS, (lua_Integer)(take_varint(d) + 1));
+    decode_recall(d, OBJECTS, (lua_Integer)(decode_varint(d) + 1));
     return false;
   case WIRE_BACK:
-    recall(d, BACK, wire_u32(take(d, 4)));
+    decode_recall(d, BACK, wire_u32(decode_take(d, 4)));
     return false;
   case WIRE_STRING:
   case WIRE_STRING | WIRE_SHARED:
@@ -299,21 +216,21 @@ static bool get_other(struct decoder *d, const unsigned char *tag) {
     return get_function(d, tag);
   default:
     if ((*tag & ~7) == WIRE_TABLE) return get_table(d, tag);
-    return damaged(d->L, "an unknown kind of value");
+    return decode_damaged(d->L, "an unknown kind of value");
   }
 }
 
 static bool get(struct decoder *d) {
-  const unsigned char *tag = take(d, 1);
+  const unsigned char *tag = decode_take(d, 1);
   return !get_plain(d, tag) && get_other(d, tag);
 }
 
 // Reads a key: it is no nil or NaN, and opens no frame.
 static void get_key(struct decoder *d) {
-  if (get(d)) damaged(d->L, "a key in line");
+  if (get(d)) decode_damaged(d->L, "a key in line");
   int type = lua_type(d->L, -1);
   if (type == LUA_TNIL || (type == LUA_TNUMBER && isnan(lua_tonumberx(d->L, -1, NULL))))
-    damaged(d->L, "a key is nil or NaN");
+    decode_damaged(d->L, "a key is nil or NaN");
 }
 
 // --- content ----------------------------------------------------------------------------------
@@ -329,7 +246,7 @@ static bool has_finalizer(struct decoder *d) {
 // Takes the metatable from the top of the stack for the table below. One with a finalizer is set
 // when the whole message proved sound.
 static void set_meta(struct decoder *d, const struct frame *frame) {
-  if (!lua_istable(d->L, -1)) damaged(d->L, "a metatable is no table");
+  if (!lua_istable(d->L, -1)) decode_damaged(d->L, "a metatable is no table");
   if (frame->discard) {
     lua_pop(d->L, 1);
     return;
@@ -338,9 +255,9 @@ static void set_meta(struct decoder *d, const struct frame *frame) {
     lua_setmetatable(d->L, -2);
     return;
   }
-  keep(d, LATE, d->late + 2);
+  decode_keep(d, LATE, d->late + 2);
   lua_pop(d->L, 1);
-  keep(d, LATE, d->late + 1);
+  decode_keep(d, LATE, d->late + 1);
   d->late += 2;
 }
 
@@ -372,11 +289,11 @@ static bool go_on_table(struct decoder *d, struct frame *frame, bool arrived) {
 
 // Lets the function at the top of the stack share an upvalue with one that was there before.
 static void join_cell(struct decoder *d, int upvalue) {
-  const unsigned char *p = take(d, 6) + 1;
-  recall(d, BACK, wire_u32(p));
+  const unsigned char *p = decode_take(d, 6) + 1;
+  decode_recall(d, BACK, wire_u32(p));
   int other = p[4];
   if (!lua_isfunction(d->L, -1) || lua_iscfunction(d->L, -1) || !lua_upvalueid(d->L, -1, other))
-    damaged(d->L, "a shared upvalue is not there");
+    decode_damaged(d->L, "a shared upvalue is not there");
   lua_upvaluejoin(d->L, -2, upvalue, -1, other);
   lua_pop(d->L, 1);
 }
@@ -410,11 +327,11 @@ static void close_frames(struct decoder *d) {
 
 static void get_deferred(struct decoder *d) {
   for (lua_Integer i = 1; i <= d->deferred; i++) {
-    recall(d, DEFERRED, i);
+    decode_recall(d, DEFERRED, i);
     if (lua_istable(d->L, -1)) {
-      unsigned char tag = *take(d, 1);
+      unsigned char tag = *decode_take(d, 1);
       if ((tag & ~(WIRE_META | WIRE_LATE)) != WIRE_TABLE)
-        damaged(d->L, "no table where one was announced");
+        decode_damaged(d->L, "no table where one was announced");
       open_table(d, tag, false);
     } else {
       open_function(d);
@@ -428,14 +345,14 @@ static void get_deferred(struct decoder *d) {
 static void finish(struct decoder *d) {
   lua_State *L = d->L;
   for (lua_Integer i = 1; i <= d->late; i += 2) {
-    recall(d, LATE, i);
-    recall(d, LATE, i + 1);
+    decode_recall(d, LATE, i);
+    decode_recall(d, LATE, i + 1);
     lua_setmetatable(L, -2);
     lua_pop(L, 1);
   }
   for (lua_Integer i = 1; i <= d->classes; i += 2) {
-    recall(d, CLASSES, i);
-    recall(d, CLASSES, i + 1);
+    decode_recall(d, CLASSES, i);
+    decode_recall(d, CLASSES, i + 1);
     value_set_class(L, -1, -2);
     lua_pop(L, 2);
   }
@@ -452,21 +369,21 @@ static void get_objects(struct decoder *d, size_t count) {
 
 // Reads the values and leaves them at the top of the stack; returns how many.
 static int get_values(struct decoder *d) {
-  uint64_t count = take_varint(d);
+  uint64_t count = decode_varint(d);
   if (count > (size_t)(d->end - d->p) || count > INT32_MAX ||
       !lua_checkstack(d->L, (int)count + 12))
-    damaged(d->L, "too many values");
+    decode_damaged(d->L, "too many values");
   for (uint64_t i = 0; i < count; i++)
     if (get(d)) close_frames(d);
   get_deferred(d);
-  if (d->p != d->end) damaged(d->L, "there is more behind it");
+  if (d->p != d->end) decode_damaged(d->L, "there is more behind it");
   return (int)count;
 }
 
 static int decode_message(lua_State *L, const unsigned char *bytes, size_t len) {
   struct decoder d; // the frames are not worth clearing
   size_t references, content = value_references(bytes, len, &references);
-  if (content == 0) damaged(L, "its references");
+  if (content == 0) decode_damaged(L, "its references");
   if (!lua_checkstack(L, TABLES + 8)) {
     value_give_up(bytes, len);
     luaL_error(L, "stack overflow");
@@ -497,10 +414,10 @@ static int decode_plain(lua_State *L, const unsigned char *bytes, size_t len) {
   d.end = bytes + len;
   if (!lua_checkstack(L, 2)) luaL_error(L, "stack overflow");
   if (!get_plain(&d, bytes)) {
-    if (*bytes != WIRE_STRING) damaged(L, "an unknown kind of value");
+    if (*bytes != WIRE_STRING) decode_damaged(L, "an unknown kind of value");
     get_string(&d, bytes);
   }
-  if (d.p != d.end) damaged(L, "there is more behind it");
+  if (d.p != d.end) decode_damaged(L, "there is more behind it");
   return 1;
 }
 
@@ -518,6 +435,6 @@ int value_decode(lua_State *L, const void *bytes, size_t len) {
 // The same for a message whose references were claimed.
 int value_decode_claimed(lua_State *L, const void *bytes, size_t len) {
   const unsigned char *first = bytes;
-  if (len == 0) return damaged(L, "it is empty");
+  if (len == 0) return decode_damaged(L, "it is empty");
   return *first < WIRE_MESSAGE ? decode_plain(L, bytes, len) : decode_message(L, bytes, len);
 }

@@ -1,55 +1,16 @@
-#include "value/encode.h"
-
+// Values to messages.
 #include <lauxlib.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "value/encoder.h"
 #include "value/objects.h"
 #include "value/plain.h"
-#include "value/seen.h"
+#include "value/refuse.h"
 #include "value/value.h"
-#include "value/wire.h"
-
-enum stage { STAGE_META, STAGE_BEGIN, STAGE_LIST, STAGE_PAIRS, STAGE_UPVALUES };
-
-// An object whose content is being written. It stands on the Lua stack, above it the key that
-// lua_next() goes on from, above that its parts, which may have a frame of their own.
-struct frame {
-  uint32_t tag;         // the place of its tag: a table's counts follow, a function's cells name it
-  uint32_t count;       // where a function's number of upvalues is to be written
-  uint32_t list, pairs; // so many so far; list: of upvalues too
-  enum stage stage;
-};
 
 // What writing one value led to.
 enum outcome { WRITTEN, OPENED }; // OPENED: a frame was added, its object is the value
-
-enum { KEPT = 1 << 20 }; // room that an encoder keeps for its next message
-
-struct encoder {
-  lua_State *L;
-  struct buffer bytes; // its own: finalizers, which run meanwhile, may encode as well
-  struct names *names;
-  bool refused;                    // something in it can't be copied
-  bool only_announce;              // the value is a key: it opens no frame
-  int pending;                     // the index of the table of objects that were announced
-  lua_Integer announced, followed; // how many there are, how many have been written
-  uint64_t *references;            // those that the message holds
-  size_t reference_count, reference_room;
-  struct seen seen;
-  int depth;
-  struct frame frames[VALUE_DEPTH];
-};
-
-// Gives an encoder's memory back. encoder: may be NULL.
-void value_encoder_free(struct encoder *encoder) {
-  if (!encoder) return;
-  value_seen_free(&encoder->seen);
-  free(encoder->references);
-  buffer_free(&encoder->bytes);
-  free(encoder);
-}
 
 static enum outcome refuse(struct encoder *e) {
   e->refused = true;
@@ -57,64 +18,20 @@ static enum outcome refuse(struct encoder *e) {
   return lua_error(e->L);
 }
 
-// --- bytes ------------------------------------------------------------------------------------
-
-static void reserve(struct encoder *e, size_t more) {
-  if (!buffer_reserve(&e->bytes, more)) luaL_error(e->L, "not enough memory");
-}
-
-// The place where the next byte goes.
-static uint32_t here(struct encoder *e) {
-  size_t place = e->bytes.len;
-  if (place > UINT32_MAX) luaL_error(e->L, "can't copy: the message is longer than 4 GiB");
-  return (uint32_t)place;
-}
-
-static unsigned char *at(struct encoder *e, uint32_t place) { return e->bytes.data + place; }
-
-static void put_byte(struct encoder *e, unsigned char byte) {
-  reserve(e, 1);
-  e->bytes.data[e->bytes.len++] = byte;
-}
-
-static void put_bytes(struct encoder *e, const void *bytes, size_t len) {
-  if (!buffer_append(&e->bytes, bytes, len)) luaL_error(e->L, "not enough memory");
-}
-
-static void put_varint(struct encoder *e, uint64_t n) {
-  reserve(e, 10);
-  unsigned char *p = e->bytes.data + e->bytes.len;
-  e->bytes.len += (size_t)(wire_put_varint(p, n) - p);
-}
-
-// Writes a tag with a number of 4 bytes.
-static void put_u32(struct encoder *e, unsigned char tag, uint32_t n) {
-  reserve(e, 5);
-  unsigned char *p = e->bytes.data + e->bytes.len;
-  p[0] = tag;
-  wire_put(p + 1, &n, 4);
-  e->bytes.len += 5;
-}
-
-static void put_text(struct encoder *e, const char *text, size_t len) {
-  put_varint(e, len);
-  put_bytes(e, text, len);
-}
-
 // Writes a module's name, or a function's: the module's, a zero, and the field's.
 static void put_name(struct encoder *e, const struct name *name) {
   bool field = name->kind == NAME_FIELD;
   size_t len = (size_t)name->first.len + (field ? 1 + name->second.len : 0);
-  put_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
-  put_varint(e, len);
-  uint32_t place = here(e);
-  put_bytes(e, name->first.bytes, name->first.len);
+  encode_byte(e, field ? WIRE_FIELD : WIRE_MODULE);
+  encode_varint(e, len);
+  uint32_t place = encode_here(e);
+  encode_bytes(e, name->first.bytes, name->first.len);
   if (field) {
-    put_byte(e, 0);
-    put_bytes(e, name->second.bytes, name->second.len);
+    encode_byte(e, 0);
+    encode_bytes(e, name->second.bytes, name->second.len);
   }
-  uint64_t check = value_check(WIRE_NAMES, at(e, place), len);
-  put_bytes(e, &check, 8);
+  uint64_t check = value_check(WIRE_NAMES, encode_at(e, place), len);
+  encode_bytes(e, &check, 8);
 }
 
 // --- values; each function writes the one at the top of the stack and leaves it there ------------
@@ -129,8 +46,8 @@ static void remember(struct encoder *e, const void *key, uint32_t place) {
 
 // Writes a mention of what the message holds already.
 static enum outcome put_back(struct encoder *e, uint32_t place) {
-  *at(e, place) |= WIRE_SHARED;
-  put_u32(e, WIRE_BACK, place);
+  *encode_at(e, place) |= WIRE_SHARED;
+  encode_u32(e, WIRE_BACK, place);
   return WRITTEN;
 }
 
@@ -139,9 +56,9 @@ static enum outcome put_string(struct encoder *e) {
   const char *text = lua_tolstring(e->L, -1, &len);
   const struct seen_entry *known = value_seen(&e->seen, text);
   if (known) return put_back(e, known->place);
-  remember(e, text, here(e));
-  put_byte(e, WIRE_STRING);
-  put_text(e, text, len);
+  remember(e, text, encode_here(e));
+  encode_byte(e, WIRE_STRING);
+  encode_text(e, text, len);
   return WRITTEN;
 }
 
@@ -165,15 +82,15 @@ static struct frame *open_frame(struct encoder *e, uint32_t tag, enum stage stag
 
 // Begins to write a table's content; its metatable, if it has one, comes first.
 static enum outcome open_table(struct encoder *e) {
-  uint32_t place = here(e);
-  reserve(e, 9); // the counts are written at the end
-  *at(e, place) = WIRE_TABLE;
+  uint32_t place = encode_here(e);
+  encode_reserve(e, 9); // the counts are written at the end
+  *encode_at(e, place) = WIRE_TABLE;
   e->bytes.len += 9;
   struct frame *frame = open_frame(e, place, STAGE_BEGIN);
   if (lua_getmetatable(e->L, -1)) {
     if (value_is_bound(e->L)) return refuse(e);
     frame->stage = STAGE_META;
-    *at(e, place) |= value_has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
+    *encode_at(e, place) |= value_has_finalizer(e->L) ? WIRE_META | WIRE_LATE : WIRE_META;
   }
   return OPENED;
 }
@@ -182,8 +99,8 @@ static enum outcome open_table(struct encoder *e) {
 // table.
 static bool put_named(struct encoder *e, const struct name *name) {
   if (name->kind == NAME_CLASS) {
-    put_byte(e, WIRE_CLASS);
-    put_text(e, name->first.bytes, name->first.len);
+    encode_byte(e, WIRE_CLASS);
+    encode_text(e, name->first.bytes, name->first.len);
     return false;
   }
   put_name(e, name);
@@ -195,15 +112,15 @@ static enum outcome put_table(struct encoder *e) {
   const struct seen_entry *known = value_seen(&e->seen, object);
   if (known) return put_back(e, known->place);
   if (object == e->names->globals) {
-    put_byte(e, WIRE_GLOBALS);
+    encode_byte(e, WIRE_GLOBALS);
     return WRITTEN;
   }
   if (!e->names->fresh) value_names_refresh(e->L, e->names);
   const struct name *name = value_name_of(e->names, object);
   if (name && value_names_holds(e->L, name) && put_named(e, name)) return WRITTEN;
-  remember(e, object, here(e));
+  remember(e, object, encode_here(e));
   if (e->depth < VALUE_DEPTH && !e->only_announce) return open_table(e);
-  put_byte(e, WIRE_LATER);
+  encode_byte(e, WIRE_LATER);
   announce(e);
   return WRITTEN;
 }
@@ -216,20 +133,20 @@ static int write_dump(lua_State *L, const void *bytes, size_t len, void *out) {
 // Writes a Lua function without its upvalues.
 static void put_dump(struct encoder *e, unsigned char tag) {
   static const unsigned char check[8];
-  uint32_t place = here(e);
-  put_u32(e, tag, 0);
-  put_bytes(e, check, sizeof check);
+  uint32_t place = encode_here(e);
+  encode_u32(e, tag, 0);
+  encode_bytes(e, check, sizeof check);
   if (lua_dump(e->L, write_dump, &e->bytes, 0) != 0) luaL_error(e->L, "not enough memory");
-  uint32_t len = here(e) - place - 13;
-  uint64_t sum = value_check(WIRE_DUMPS, at(e, place + 13), len);
-  wire_put(at(e, place + 1), &len, 4);
-  wire_put(at(e, place + 5), &sum, 8);
+  uint32_t len = encode_here(e) - place - 13;
+  uint64_t sum = value_check(WIRE_DUMPS, encode_at(e, place + 13), len);
+  wire_put(encode_at(e, place + 1), &len, 4);
+  wire_put(encode_at(e, place + 5), &sum, 8);
 }
 
 // Begins to write the upvalues of the function whose tag is at `place`.
 static enum outcome open_function(struct encoder *e, uint32_t place) {
-  open_frame(e, place, STAGE_UPVALUES)->count = here(e);
-  put_byte(e, 0);
+  open_frame(e, place, STAGE_UPVALUES)->count = encode_here(e);
+  encode_byte(e, 0);
   return OPENED;
 }
 
@@ -241,7 +158,7 @@ static enum outcome put_function(struct encoder *e) {
   const struct name *name = value_names_of_top(e->L, e->names);
   if (name && put_named(e, name)) return WRITTEN;
   if (lua_iscfunction(e->L, -1)) return refuse(e);
-  uint32_t place = here(e);
+  uint32_t place = encode_here(e);
   remember(e, object, place);
   if (e->depth < VALUE_DEPTH && !e->only_announce) {
     put_dump(e, WIRE_FUNCTION);
@@ -275,8 +192,8 @@ static enum outcome put_object(struct encoder *e) {
     ops->retain(reference);
     e->references[e->reference_count++] = reference;
   }
-  put_byte(e, WIRE_OBJECT);
-  put_varint(e, number);
+  encode_byte(e, WIRE_OBJECT);
+  encode_varint(e, number);
   return WRITTEN;
 }
 
@@ -348,22 +265,22 @@ static enum outcome go_on_table(struct encoder *e, struct frame *frame) {
     if (put(e) == OPENED) return OPENED;
     lua_pop(L, 1);
   }
-  wire_put(wire_put(at(e, frame->tag + 1), &frame->list, 4), &frame->pairs, 4);
+  wire_put(wire_put(encode_at(e, frame->tag + 1), &frame->list, 4), &frame->pairs, 4);
   return end_frame(e);
 }
 
 // Writes the upvalue at the top of the stack, the last one counted in the frame.
 static enum outcome put_upvalue(struct encoder *e, struct frame *frame, const char *name) {
   if (strcmp(name, "_ENV") == 0) {
-    put_byte(e, WIRE_GLOBALS);
+    encode_byte(e, WIRE_GLOBALS);
     return WRITTEN;
   }
   const void *cell = lua_upvalueid(e->L, -2, (int)frame->list);
   const struct seen_entry *known = value_seen(&e->seen, cell);
   if (known) {
-    *at(e, known->place) |= WIRE_SHARED;
-    put_u32(e, WIRE_CELL, known->place);
-    put_byte(e, known->number);
+    *encode_at(e, known->place) |= WIRE_SHARED;
+    encode_u32(e, WIRE_CELL, known->place);
+    encode_byte(e, known->number);
     return WRITTEN;
   }
   struct seen_entry entry = {.key = cell, .place = frame->tag, .number = (uint8_t)frame->list};
@@ -379,7 +296,7 @@ static enum outcome go_on_function(struct encoder *e, struct frame *frame) {
     if (put_upvalue(e, frame, name) == OPENED) return OPENED;
     lua_pop(e->L, 1);
   }
-  *at(e, frame->count) = (unsigned char)frame->list;
+  *encode_at(e, frame->count) = (unsigned char)frame->list;
   return end_frame(e);
 }
 
@@ -419,10 +336,10 @@ static void put_references(struct encoder *e) {
   uint32_t count = (uint32_t)e->reference_count;
   if (count == 0) return;
   uint64_t check = value_check(WIRE_REFERENCES, e->references, size);
-  *at(e, 0) = WIRE_OBJECTS;
-  put_bytes(e, e->references, size);
-  put_bytes(e, &check, 8);
-  put_bytes(e, &count, 4);
+  *encode_at(e, 0) = WIRE_OBJECTS;
+  encode_bytes(e, e->references, size);
+  encode_bytes(e, &check, 8);
+  encode_bytes(e, &count, 4);
 }
 
 // --- messages ---------------------------------------------------------------------------------
@@ -433,8 +350,8 @@ static int encode(lua_State *L) {
   int last = lua_gettop(L);
   lua_pushnil(L);
   e->pending = last + 1;
-  put_byte(e, WIRE_MESSAGE);
-  put_varint(e, (uint64_t)last - 1);
+  encode_byte(e, WIRE_MESSAGE);
+  encode_varint(e, (uint64_t)last - 1);
   for (int i = 2; i <= last; i++) {
     lua_pushvalue(L, i);
     put_whole(e);
@@ -444,71 +361,22 @@ static int encode(lua_State *L) {
   return 0;
 }
 
-// The interpreter's encoder, or a new one while that is in use further up.
-static struct encoder *take(lua_State *L) {
-  struct names *names = value_names(L);
-  struct encoder *e = names->spare;
-  names->spare = NULL;
-  if (!e) {
-    e = malloc(sizeof *e);
-    if (!e) luaL_error(L, "not enough memory");
-    memset(e, 0, offsetof(struct encoder, frames));
-  }
-  e->L = L;
-  e->names = names;
-  e->refused = e->only_announce = false;
-  e->announced = e->followed = 0;
-  e->reference_count = 0;
-  e->depth = 0;
-  value_seen_begin(&e->seen);
-  return e;
-}
-
-static void give_back(struct encoder *e) {
-  struct names *names = e->names;
-  e->bytes.len = 0;
-  buffer_trim(&e->bytes, KEPT);
-  value_seen_trim(&e->seen);
-  if (names->spare)
-    value_encoder_free(e);
-  else
-    names->spare = e;
-}
-
-// Moves the message behind what is in `out`. Returns false when there is no memory.
-static bool hand_over(struct encoder *e, struct buffer *out) {
-  if (out->len > 0) return buffer_append(out, e->bytes.data, e->bytes.len);
-  struct buffer empty = *out;
-  *out = e->bytes;
-  e->bytes = empty;
-  return true;
-}
-
-// Takes back what a failed message has written and retained. Returns whether it was refused.
-static bool undo(struct encoder *e) {
-  bool refused = e->refused;
-  for (size_t i = 0; i < e->reference_count; i++)
-    value_shared_ops()->take_back(e->references[i]);
-  give_back(e);
-  return refused;
-}
-
 static void encode_message(lua_State *L, int first, int count, const char *root,
                            struct buffer *out) {
   first = lua_absindex(L, first);
   luaL_checkstack(L, count + 8, NULL);
-  struct encoder *e = take(L);
+  struct encoder *e = value_encoder_take(L);
   lua_pushcfunction(L, encode);
   lua_pushlightuserdata(L, e);
   for (int i = 0; i < count; i++)
     lua_pushvalue(L, first + i);
   bool written = lua_pcall(L, count + 1, 0, 0) == LUA_OK;
-  if (written && hand_over(e, out)) {
-    give_back(e);
+  if (written && value_encoder_hand_over(e, out)) {
+    value_encoder_give_back(e);
     return;
   }
   if (written) lua_pushliteral(L, "not enough memory");
-  if (undo(e)) value_refuse(L, first, count, root);
+  if (value_encoder_undo(e)) value_refuse(L, first, count, root);
   lua_error(L);
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "value/encode.h"
+#include "value/encoder.h"
 #include "value/value.h"
 
 enum { FIRST_SLOTS = 512 };

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "value/encode.h"
 #include "value/names.h"
 #include "value/objects.h"
+#include "value/refuse.h"
 #include "value/value.h"
 
 // How an object was reached from the one that holds it.
