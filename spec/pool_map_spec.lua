@@ -5,6 +5,7 @@ local pool = require "heddle.pool"
 local shared = require "heddle.shared"
 local sync = require "heddle.sync"
 local queue = require "heddle.queue"
+local task = require "heddle.task"
 
 local each = helper.each_pool
 local copying = { "isolates", "processes" }
@@ -125,6 +126,25 @@ describe("pool:imap", function()
     end)
     assert.same({ 1, 4 }, got)
     assert.equal(9, p:apply(square, 3))
+  end)
+
+  each("may be read by several tasks", function(model)
+    local p <close> = pool.new(model, 2)
+    local n, got, readers = 0, {}, {}
+    local step = p:imap(square, function()
+      task.yield()
+      n = n + 1
+      return n <= 40 and n or nil
+    end)
+    for i = 1, 3 do
+      readers[i] = task.start(function()
+        for place, value in step do got[#got + 1] = { place, value } end
+      end)
+    end
+    task.gather(readers)
+    table.sort(got, function(a, b) return a[1] < b[1] end)
+    assert.equal(40, #got)
+    for i = 1, 40 do assert.same({ i, i * i }, got[i]) end
   end)
 
   each("takes what the generic for does", function(model)

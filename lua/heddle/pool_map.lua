@@ -297,6 +297,7 @@ local AHEAD = 8 -- items out for each worker
 ---@field back integer how many came back
 ---@field pending integer items posted and not settled, and one while there may be more
 ---@field news table an event
+---@field turn table a lock, of who reads it
 ---@field source_error table? {error} that the source raised
 ---@field exhausted boolean
 ---@field over boolean nobody wants more
@@ -376,7 +377,7 @@ local function send(self, p, value)
   else
     leave_stream(self)
     core.leave(p, 1)
-    error(core.unplaced(err), 4) -- of who asks for the next
+    error(core.unplaced(err), 5) -- of who asks for the next
   end
 end
 
@@ -388,7 +389,7 @@ local function feed(self)
     local value = next_item(self)
     if value == nil then return end
     if p.closed then
-      core.misuse(3, "pool-closed", "pool:imap: %s was closed before the end", p.name)
+      core.misuse(4, "pool-closed", "pool:imap: %s was closed before the end", p.name)
     end
     send(self, p, value)
   end
@@ -404,7 +405,7 @@ local function wait_for(self, key)
 end
 
 
-function stream:next()
+local function step(self)
   if self.ended then return nil end
   feed(self)
   local key = self.given + 1
@@ -419,6 +420,14 @@ function stream:next()
   feed(self)
   if not result.ok then raise(self.pool, result.value) end
   return result.place, result.value
+end
+
+
+-- Several tasks may read it: one after the other.
+function stream:next()
+  if self.ended then return nil end
+  local _ <close> = self.turn:hold()
+  return step(self)
 end
 
 
@@ -438,7 +447,9 @@ function pool_map.stream(p, fn, ordered, iterable, state, control)
     pool = p, fn = fn, source = source, state = state, control = control, ordered = ordered,
     fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = news_of(p, "imap"),
     exhausted = false, over = false, values = p.retry > 0 and {} or nil,
+    turn = sync.lock(),
   }, stream)
+  self.turn.name = "imap of " .. p.name
   p.open[self] = true
   local _ <close> = setmetatable({}, { __close = function(_, err)
     if err ~= nil then end_stream(self) end
