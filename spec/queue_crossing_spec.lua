@@ -2,6 +2,7 @@
 
 local helper = require "spec.helper"
 local queue = require "heddle.queue"
+local task = require "heddle.task"
 local thread = require "heddle.thread"
 
 helper.case_limit = 20
@@ -92,6 +93,33 @@ describe("across models", function()
     assert.equal(1, first)
     assert.same({ 2 }, second)
     assert.is_true(putter:result(5))
+  end)
+
+  each("those that wait in put while it is handed over keep their order", function(M)
+    local q, putters = queue.new(1), {}
+    q:put(0)
+    for i = 1, 4 do
+      local model = i % 2 == 0 and task or thread
+      putters[i] = blocked(model.start(function() return q:put { i } end))
+    end
+    M.start(function() end, q):join()
+    putters[5] = blocked(task.start(function() return q:put { 5 } end))
+    assert.equal(0, q:get(15))
+    for i = 1, 5 do assert.same({ i }, q:get(15)) end
+    for i = 1, 5 do assert.is_true(putters[i]:result(15)) end
+  end)
+
+  each("one that waits to put what can't be copied raises then, and holds nobody up", function(M, model)
+    if model == "task" or model == "thread" then return end -- nothing is copied
+    local q = queue.new(1)
+    q:put(0)
+    local wrong = blocked(task.start(function() return q:put { x = io.stdout } end))
+    local right = blocked(task.start(function() return q:put(1) end))
+    M.start(function() end, q):join()
+    assert.equal(0, q:get(15))
+    assert.equal(1, q:get(15))
+    helper.raises("can't copy item.x: userdata", wrong.result, wrong, 15)
+    assert.is_true(right:result(15))
   end)
 
   each("one that waits in get while it is handed over gets", function(M)

@@ -290,6 +290,16 @@ void sync_queue_share(struct sync_queue *q) {
   sync_end(&q->head);
 }
 
+// The same, if it is empty. Returns whether it is.
+bool sync_queue_share_empty(struct sync_queue *q) {
+  sync_begin(&q->head);
+  bool empty = count(q) == 0;
+  if (empty) q->interp = 0;
+  guard_step();
+  sync_end(&q->head);
+  return empty;
+}
+
 // Throws a message away that has a block of its own.
 void sync_drop_block(uint64_t block, uint64_t size) {
   drop_message(arena_at(block), size);

@@ -42,6 +42,7 @@ bool sync_queue_take(struct sync_queue *queue, struct sync_message *message);
 bool sync_queue_append(struct sync_queue *queue, struct sync_message *message);
 void sync_queue_discard(struct sync_queue *queue);
 void sync_queue_share(struct sync_queue *queue);
+bool sync_queue_share_empty(struct sync_queue *queue);
 void sync_set_drop(void (*drop)(const void *bytes, size_t size));
 void sync_drop_block(uint64_t block, uint64_t size);
 uint64_t sync_block(const void *bytes, size_t size);

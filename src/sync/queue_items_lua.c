@@ -97,15 +97,12 @@ void queue_fetch(lua_State *L, int queue, uint64_t number) {
 // A queue of another interpreter's references: inherited by a fork, never handed over. Empty, it
 // may be used.
 void queue_check_reachable(lua_State *L, struct sync_queue *q, const char *function) {
-  if (q->interp == 0 || q->interp == queue_interp()) return;
-  if (size_of(q) == 0)
-    sync_queue_share(q);
-  else
-    loop_misuse(L, "queue-not-shared",
-                "%s: the queue holds references of the process that made it; pass it as an "
-                "argument (or make it with "
-                "{shared=true}) instead of inheriting it",
-                function);
+  if (q->interp == 0 || q->interp == queue_interp() || sync_queue_share_empty(q)) return;
+  loop_misuse(L, "queue-not-shared",
+              "%s: the queue holds references of the process that made it; pass it as an "
+              "argument (or make it with "
+              "{shared=true}) instead of inheriting it",
+              function);
 }
 
 // The value on top of the stack as a message that goes into a queue: in a block where it is large,

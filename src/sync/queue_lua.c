@@ -8,23 +8,32 @@
 
 static int put_again(lua_State *L);
 
-static bool put_attempt(void *object, struct park_self *self) {
-  return sync_queue_put(object, self);
-}
 static void put_leave(void *object, struct park_self *self) {
   sync_queue_leave(object, self, SYNC_PUTTERS);
+}
+
+// A reference that waits in a queue which has been handed over meanwhile becomes a message, and
+// keeps its place. One that can't be copied gives it up: its put begins again, and raises.
+static bool put_attempt(void *object, struct park_self *self) {
+  const struct sync_queue *q = object;
+  bool late = self->record && q->interp == 0 && !q->closed && queue_is_reference(self->in);
+  if (!late || queue_keep_as_message(loop_self->current->parked_in, self))
+    return sync_queue_put(object, self);
+  put_leave(object, self);
+  self->closed = false;
+  self->number = SYNC_RECODE;
+  return true;
 }
 
 static int put_finish(lua_State *L, void *object, struct park_self *self, bool put) {
   (void)object;
   if (!put) return object_timed_out(L, "timeout");
   if (self->closed) return object_timed_out(L, "closed");
-  const struct sync_message *m = self->in;
   if (self->number != SYNC_RECODE)
     queue_store(L, 1, self->number, 2);
-  else if (!m || (!m->bytes && !m->block)) // it came to hold messages while this put waited
+  else if (queue_is_reference(self->in)) // it came to hold messages meanwhile
     return put_again(L);
-  if (m) queue_mark_sent(L);
+  if (self->in) queue_mark_sent(L);
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -113,6 +113,34 @@ int queue_put_ranked(lua_State *L, void *object, const struct queue_put *how) {
   return put_pending(L, object, push_pending(L, &message, NULL, 0), how);
 }
 
+// Whether what a put brings is no message, at most the rank of a reference.
+bool queue_is_reference(const struct sync_message *message) {
+  return !message || (!message->bytes && !message->block);
+}
+
+static int keep_message(lua_State *L) {
+  const struct sync_rank *rank = lua_touserdata(L, 2);
+  value_encode(L, 1, 1, "item", &outgoing);
+  push_outgoing(L, rank ? *rank : (struct sync_rank){0});
+  return 1;
+}
+
+// Turns the reference at index 2, which a waiting put brings, into a message: it is kept on top of
+// the stack from now on, and self->in is it. Returns false when it can't be copied.
+bool queue_keep_as_message(lua_State *L, struct park_self *self) {
+  struct sync_message *old = self->in;
+  lua_pushcfunction(L, keep_message);
+  lua_pushvalue(L, 2);
+  lua_pushlightuserdata(L, old ? &old->rank : NULL);
+  if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+    lua_pop(L, 1);
+    return false;
+  }
+  struct pending *pending = lua_touserdata(L, -1);
+  self->in = &pending->message;
+  return true;
+}
+
 // get ------------------------------------------------------------------------------------------
 
 // What a get brings along: where its message is to go.
