@@ -33,11 +33,15 @@ static bool send_attempt(void *end, struct park_self *self) {
 }
 static void send_leave(void *end, struct park_self *self) {
   sync_queue_leave(sync_pipe_out(end), self, SYNC_PUTTERS);
+  queue_give_back(self->in);
 }
 
 static int send_finish(lua_State *L, void *end, struct park_self *self, bool sent) {
   (void)end;
-  if (!sent || self->closed) return object_timed_out(L, sent ? "closed" : "timeout");
+  if (!sent || self->closed) {
+    queue_give_back(self->in);
+    return object_timed_out(L, sent ? "closed" : "timeout");
+  }
   queue_mark_sent(L);
   lua_pushboolean(L, 1);
   return 1;

@@ -10,6 +10,7 @@ static int put_again(lua_State *L);
 
 static void put_leave(void *object, struct park_self *self) {
   sync_queue_leave(object, self, SYNC_PUTTERS);
+  queue_give_back(self->in);
 }
 
 // A reference that waits in a queue which has been handed over meanwhile becomes a message, and
@@ -27,8 +28,10 @@ static bool put_attempt(void *object, struct park_self *self) {
 
 static int put_finish(lua_State *L, void *object, struct park_self *self, bool put) {
   (void)object;
-  if (!put) return object_timed_out(L, "timeout");
-  if (self->closed) return object_timed_out(L, "closed");
+  if (!put || self->closed) {
+    queue_give_back(self->in);
+    return object_timed_out(L, put ? "closed" : "timeout");
+  }
   if (self->number != SYNC_RECODE)
     queue_store(L, 1, self->number, 2);
   else if (queue_is_reference(self->in)) // it came to hold messages meanwhile

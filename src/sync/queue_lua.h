@@ -29,6 +29,7 @@ int queue_put_ranked(lua_State *L, void *object, const struct queue_put *how);
 bool queue_is_reference(const struct sync_message *message);
 bool queue_keep_as_message(lua_State *L, struct park_self *self);
 void queue_mark_sent(lua_State *L);
+void queue_give_back(struct sync_message *message);
 struct park_self queue_getter(void);
 void queue_push_message(lua_State *L, const struct sync_message *message);
 void queue_open_pending(lua_State *L);

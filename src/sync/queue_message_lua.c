@@ -16,8 +16,8 @@ enum { KEPT = 1 << 20 };
 static _Thread_local struct buffer outgoing, incoming;
 static _Thread_local struct sync_message got;
 
-// A message, or the rank of a reference, that waits for room. What is left of it is given back when
-// its put ends, however that ends.
+// A message, or the rank of a reference, that waits for room. What it holds is given back when its
+// put ends without having put it, at the latest when it is collected.
 struct pending {
   struct sync_message message;
   uint32_t process; // whose it is: a forked child has copies
@@ -27,19 +27,33 @@ struct pending {
 
 // put ------------------------------------------------------------------------------------------
 
+// Whether what a put brings is no message, at most the rank of a reference.
+bool queue_is_reference(const struct sync_message *message) {
+  return !message || (!message->bytes && !message->block);
+}
+
 // A put that waited has put what is on top of the stack.
 void queue_mark_sent(lua_State *L) {
   struct pending *pending = luaL_testudata(L, -1, PENDING_META);
   if (pending) pending->sent = true;
 }
 
-static int pending_gc(lua_State *L) {
-  struct pending *pending = luaL_checkudata(L, 1, PENDING_META);
-  if (pending->sent || pending->process != program_slot) return 0;
+static void give_back(struct pending *pending) {
+  if (pending->sent || pending->process != program_slot) return;
   pending->sent = true;
   const struct sync_message *m = &pending->message;
   if (m->bytes) value_take_back(m->block ? arena_at(m->block) : m->bytes, m->size);
   arena_free(m->block);
+}
+
+// What a put brought, and may have waited with, is not put after all.
+void queue_give_back(struct sync_message *message) {
+  if (queue_is_reference(message)) return;
+  give_back((struct pending *)((char *)message - offsetof(struct pending, message)));
+}
+
+static int pending_gc(lua_State *L) {
+  give_back(luaL_checkudata(L, 1, PENDING_META));
   return 0;
 }
 
@@ -68,7 +82,10 @@ static struct pending *push_outgoing(lua_State *L, struct sync_rank rank) {
     message.block = sync_block(outgoing.data, message.size);
   else
     memcpy(bytes, outgoing.data, message.size);
-  if (large && message.block == 0) luaL_error(L, "not enough shared memory for the item");
+  if (large && message.block == 0) {
+    value_take_back(outgoing.data, message.size);
+    luaL_error(L, "not enough shared memory for the item");
+  }
   buffer_trim(&outgoing, KEPT);
   return push_pending(L, &message, bytes, large ? 0 : message.size);
 }
@@ -83,8 +100,9 @@ static int put_pending(lua_State *L, void *object, const struct pending *pending
                        const struct queue_put *how) {
   struct park_self ask = {.in = (void *)&pending->message};
   if (how->timeout != 0) return loop_block(L, how->op, object, &ask, how->timeout);
-  if (!how->op->attempt(object, &ask)) return object_timed_out(L, how->full);
-  return how->op->finish(L, object, &ask, true);
+  if (how->op->attempt(object, &ask)) return how->op->finish(L, object, &ask, true);
+  queue_give_back(ask.in);
+  return object_timed_out(L, how->full);
 }
 
 // Puts a copy of the value at index 2; the object is kept alive by what is at 1. Tail position.
@@ -111,11 +129,6 @@ int queue_put_ranked(lua_State *L, void *object, const struct queue_put *how) {
   if (how->op->attempt(object, &ask)) return how->op->finish(L, object, &ask, true);
   if (how->timeout == 0) return object_timed_out(L, how->full);
   return put_pending(L, object, push_pending(L, &message, NULL, 0), how);
-}
-
-// Whether what a put brings is no message, at most the rank of a reference.
-bool queue_is_reference(const struct sync_message *message) {
-  return !message || (!message->bytes && !message->block);
 }
 
 static int keep_message(lua_State *L) {
