@@ -109,7 +109,7 @@ describe("across models", function()
     for i = 1, 5 do assert.is_true(putters[i]:result(15)) end
   end)
 
-  each("one that waits to put what can't be copied raises then, and holds nobody up", function(M, model)
+  each("one that waits to put what can't be copied raises, and holds nobody up", function(M, model)
     if model == "task" or model == "thread" then return end -- nothing is copied
     local q = queue.new(1)
     q:put(0)
