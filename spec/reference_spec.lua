@@ -87,7 +87,7 @@ local PUBLIC = {
   ["sync/sync_lua.c functions"] = "sync.",
   ["sync/sync_lua.c lock_methods"] = "lock:",
   ["worker/work_lua.c functions"] = "work.",
-  ["worker/worker_lua.c methods"] = "handle:",
+  ["worker/handles_lua.c methods"] = "handle:",
   ["worker/worker_lua.c per_model"] = "thread.",
 }
 

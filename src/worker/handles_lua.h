@@ -16,6 +16,9 @@ extern int worker_default_method; // -1: fork, or forkserver while other threads
 struct worker *worker_at(lua_State *L, int arg);
 struct worker *worker_self(lua_State *L, const char *function);
 const char *worker_kind(const struct worker *w);
+bool worker_is_thread(const struct loop *loop);
+struct loop *worker_main_loop(void);
+void worker_open_handles(lua_State *L);
 
 // What this interpreter has started.
 void worker_push_all(lua_State *L);
