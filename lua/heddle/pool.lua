@@ -8,11 +8,12 @@
 --     print(table.concat(p:map(square, { 1, 2, 3 }), " ")) --> 1 4 9
 --
 -- Stands on: pool_options, pool_core (counting), pool_heap and pool_copies (the models), pool_map,
--- future.
+-- pool_imap, future.
 local core = require "heddle.pool_core"
 local future = require "heddle.future"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
+local pool_imap = require "heddle.pool_imap"
 local pool_map = require "heddle.pool_map"
 local pool_options = require "heddle.pool_options"
 local sync = require "heddle.native.sync"
@@ -257,7 +258,7 @@ local function stream(self, what, fn, ordered, iterable, state, control)
     misuse(2, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
       what, type(iterable))
   end
-  return pool_map.stream(self, fn, ordered, iterable, state, control)
+  return pool_imap.open(self, fn, ordered, iterable, state, control)
 end
 
 

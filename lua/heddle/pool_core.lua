@@ -3,6 +3,7 @@
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local recorder = require "heddle.native.trace"
+local sync = require "heddle.native.sync"
 
 local core = {}
 
@@ -49,6 +50,25 @@ end
 ---@return heddle.pool.failure of what came out of a call with keep_trace
 function core.failure(err)
   return core.is_cancel(err) and { err = err } or err
+end
+
+
+-- Raises what a job of `p` failed with, for who waits for it.
+function core.raise(p, failure)
+  local err = failure.err
+  if type(err) == "string" then
+    err = ("%s\n%s\n\tin %s%s"):format(err, failure.trace or "stack traceback:", p.name,
+      failure.worker and ", " .. p.kind .. " " .. failure.worker or "")
+  end
+  error(err, 0)
+end
+
+
+-- An event for who waits for something of a pool, with the name that reports show.
+function core.news(p, what)
+  local event = sync.event()
+  event.name = what .. " of " .. p.name
+  return event
 end
 
 

@@ -1,17 +1,14 @@
--- pool:map, starmap, imap and imap_unordered: many jobs of one function, without a future for each.
--- The pool's models settle each part of them as they settle a future.
+-- pool:map and starmap: many jobs of one function, without a future for each. The pool's models
+-- settle each part of them as they settle a future.
 local core = require "heddle.pool_core"
 local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
-local sync = require "heddle.native.sync"
 local recorder = require "heddle.native.trace"
 
 local pool_map = {}
 
 local COUNT_AFTER = 32 -- chunks, in one heap
 
-
--- map -------------------------------------------------------------------------------------------
 
 ---A list being mapped, in chunks.
 ---@class heddle.pool.map
@@ -32,21 +29,13 @@ local map = {}
 map.__index = map
 
 
--- An event with the name that reports show.
-local function news_of(p, what)
-  local event = sync.event()
-  event.name = what .. " of " .. p.name
-  return event
-end
-
-
 local function new_map(p, fn, list, n, chunk, spread)
   return setmetatable({
     pool = p, fn = fn, list = list, n = n, chunk = chunk, spread = spread,
     chunks = (n + chunk - 1) // chunk,
     results = setmetatable({}, { __index = { n = n } }), -- n is no element of the list
     next = 0, open = 1, pending = 1, numbers = {}, over = false,
-    news = news_of(p, "map"),
+    news = core.news(p, "map"),
   }, map)
 end
 
@@ -247,16 +236,6 @@ local function post(p, m)
 end
 
 
-local function raise(p, failure)
-  local err = failure.err
-  if type(err) == "string" then
-    err = ("%s\n%s\n\tin %s%s"):format(err, failure.trace or "stack traceback:", p.name,
-      failure.worker and ", " .. p.kind .. " " .. failure.worker or "")
-  end
-  error(err, 0)
-end
-
-
 -- Who gives up waiting wants no more of it.
 local waiting = {
   __close = function(self, err)
@@ -266,7 +245,15 @@ local waiting = {
 }
 
 
+---Maps a list and waits for it.
+---@param p table the pool
+---@param fn function
+---@param list table
+---@param n integer its items
+---@param chunk integer items in a job
+---@param spread boolean an item is a list of arguments
 ---@param timeout? number seconds
+---@return table? results, string? reason nil, "timeout"
 function pool_map.run(p, fn, list, n, chunk, spread, timeout)
   local limit = timeout and native.now() + timeout
   local m = new_map(p, fn, list, n, chunk, spread)
@@ -279,184 +266,8 @@ function pool_map.run(p, fn, list, n, chunk, spread, timeout)
   local sent, err = pcall(post, p, m)
   if not sent then error(core.unplaced(err), 2) end
   if not m.news:wait(limit and math.max(0, limit - native.now())) then return nil, "timeout" end
-  if m.failed then raise(p, m.failure) end
+  if m.failed then core.raise(p, m.failure) end
   return m.results
-end
-
-
--- imap ------------------------------------------------------------------------------------------
-
-local AHEAD = 8 -- items out for each worker
-
----Items of an iterable that are out, or have come back and wait to be asked for.
----@class heddle.pool.stream
----@field source function called as the generic `for` does, with state and control
----@field fed integer items taken from the source
----@field given integer items handed out
----@field ready table what came back: by place, or in order of coming (unordered)
----@field back integer how many came back
----@field pending integer items posted and not settled, and one while there may be more
----@field news table an event
----@field turn table a lock, of who reads it
----@field source_error table? {error} that the source raised
----@field exhausted boolean
----@field over boolean nobody wants more
----@field halted table? the failure that ended the pool
-local stream = {}
-stream.__index = stream
-
-
-local function leave_stream(self)
-  if jobs.add(self, "pending", -1) == 0 then self.pool.backend.end_work(self.pool, self) end
-end
-
-
-local function came_back(self, place, ok, value)
-  local back = jobs.add(self, "back", 1)
-  self.ready[self.ordered and place or back] = { place = place, ok = ok, value = value }
-  if self.values then self.values[place] = nil end
-  self.news:set()
-  leave_stream(self)
-end
-
-
-function stream:settle(place, ok, value)
-  core.count(self.pool, ok and "done" or "failed")
-  if not ok then value = core.failure(value) end
-  came_back(self, place, ok, value)
-end
-
-
-function stream:skip(place)
-  came_back(self, place, false, { err = native.cancelled() })
-end
-
-
-function stream:abandon(failure)
-  self.halted, self.over = failure, true
-  self.news:set()
-end
-
-
--- It gives out nothing more.
-local function end_stream(self)
-  if self.ended then return end
-  self.ended = true
-  self.pool.open[self] = nil
-  leave_stream(self)
-end
-
-
-function stream:__close()
-  if not self.exhausted and jobs.swap(self, "over", false, true) then
-    self.pool.backend.drop(self.pool, self)
-  end
-  end_stream(self)
-end
-
-
-local function next_item(self)
-  local ok, value = pcall(self.source, self.state, self.control)
-  if ok and value ~= nil then
-    self.control = value
-    return value
-  end
-  if not ok and core.is_cancel(value) then error(value, 0) end
-  self.exhausted = true
-  if not ok then self.source_error = { value } end
-  return nil
-end
-
-
-local function send(self, p, value)
-  core.enter(p, 1)
-  jobs.add(self, "pending", 1)
-  local sent, err = pcall(p.backend.post, p, self, self.fed + 1, value)
-  if sent then
-    self.fed = self.fed + 1
-  else
-    leave_stream(self)
-    core.leave(p, 1)
-    error(core.unplaced(err), 5) -- of who asks for the next
-  end
-end
-
-
--- Sends items while not too many are out.
-local function feed(self)
-  local p = self.pool
-  while not self.exhausted and self.fed - self.given < p.size * AHEAD do
-    local value = next_item(self)
-    if value == nil then return end
-    if p.closed then
-      core.misuse(4, "pool-closed", "pool:imap: %s was closed before the end", p.name)
-    end
-    send(self, p, value)
-  end
-end
-
-
-local function wait_for(self, key)
-  while not self.ready[key] do
-    if self.halted then raise(self.pool, self.halted) end
-    self.news:clear()
-    if not self.ready[key] and not self.halted then self.news:wait() end
-  end
-end
-
-
-local function step(self)
-  if self.ended then return nil end
-  feed(self)
-  local key = self.given + 1
-  if key > self.fed then
-    end_stream(self)
-    if self.source_error then error(self.source_error[1], 0) end
-    return nil
-  end
-  wait_for(self, key)
-  local result = self.ready[key]
-  self.ready[key], self.given = nil, key
-  feed(self)
-  if not result.ok then raise(self.pool, result.value) end
-  return result.place, result.value
-end
-
-
--- Several tasks may read it: one after the other.
-function stream:next()
-  if self.ended then return nil end
-  local _ <close> = self.turn:hold()
-  return step(self)
-end
-
-
-local function items_of(list)
-  local i, n = 0, list.n or #list
-  return function()
-    i = i + 1
-    if i <= n then return list[i] end
-  end
-end
-
-
----@return function next, nil, nil, heddle.pool.stream closing it drops what was not begun
-function pool_map.stream(p, fn, ordered, iterable, state, control)
-  local source = type(iterable) == "table" and items_of(iterable) or iterable
-  local self = setmetatable({
-    pool = p, fn = fn, source = source, state = state, control = control, ordered = ordered,
-    fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = news_of(p, "imap"),
-    exhausted = false, over = false, values = p.retry > 0 and {} or nil,
-    turn = sync.lock(),
-  }, stream)
-  self.turn.name = "imap of " .. p.name
-  p.open[self] = true
-  local _ <close> = setmetatable({}, { __close = function(_, err)
-    if err ~= nil then end_stream(self) end
-  end })
-  local begun, err = pcall(p.backend.begin_work, p, self)
-  if not begun then error(core.unplaced(err), 2) end
-  return function() return self:next() end, nil, nil, self
 end
 
 
