@@ -133,10 +133,12 @@ bool sync_barrier_attempt(struct sync_barrier *b, struct park_self *self) {
   return got;
 }
 
-// Gives up waiting, which breaks the barrier. Returns false if it had opened for the asker before.
+// Gives up waiting, which breaks the barrier. Returns false if it had opened for the asker before;
+// self->closed: it had been broken or reset before, and stays as it is.
 bool sync_barrier_leave(struct sync_barrier *b, struct park_self *self) {
   sync_begin(&b->head);
   uint32_t list = park_record(self->record)->list;
+  self->closed = list == SYNC_BROKEN;
   if (list == SYNC_OPENED) self->number = park_record(self->record)->arrival;
   if (list == SYNC_ARRIVED) b->waiting--;
   sync_give_up_place(&b->head, self);

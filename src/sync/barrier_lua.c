@@ -70,11 +70,11 @@ static void leave(void *object, struct park_self *ask) {
 
 static int finish(lua_State *L, void *object, struct park_self *ask, bool got) {
   struct sync_barrier *b = object;
+  if (ask->closed) return object_timed_out(L, "broken");
   if (!got && !ask->out) {
     sync_barrier_abort(b);
     return object_timed_out(L, "timeout");
   }
-  if (got && ask->closed) return object_timed_out(L, "broken");
   if (got && b->has_action && ask->number == b->parties - 1) {
     push_action(L, b);
     int status = lua_pcallk(L, 0, 0, 0, (lua_KContext)b, action_done);
