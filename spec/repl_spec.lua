@@ -228,6 +228,20 @@ describe("the REPL from a pipe", function()
     assert.equal(1, r.code)
   end)
 
+  it("reports a deadlock of the entry and goes on", function()
+    local r = piped "sync.event():wait()\ne = sync.event()\nok = pcall(e.wait, e)\nprint 'on'\n"
+    assert.equal("on\n", r.out)
+    assert.equal(2, select(2, r.err:gsub("deadlock: ", "")), r.err)
+    assert.matches("Event%-1 %(%[1%]:1%) at %[1%]:1", r.err)
+    assert.equal(1, r.code)
+  end)
+
+  it("ends with status 3 when workers that an entry left behind are stuck", function()
+    local r = piped "thread.start(function() sync.event():wait() end)\nprint 'on'\n"
+    assert.equal(3, r.code, r.err)
+    assert.matches("Thread%-1 waits for Event%-1", r.err)
+  end)
+
   it("says what a chunk that never ends lacks", function()
     local r = piped "for i = 1, 2 do\n"
     assert.truthy(r.err:find("'end' expected", 1, true))

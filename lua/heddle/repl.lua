@@ -65,12 +65,13 @@ local function report(handle, err)
 end
 
 
---- Waits for a task that is in front meanwhile: Ctrl-C and a deadlock stop that one. Returns what
---- pcall would.
+--- Waits for a task that is in front meanwhile: a deadlock, and at a terminal Ctrl-C, stop that
+--- one. Returns what pcall would.
 local function await(handle)
-  if state.interactive then native.foreground(handle) end
+  local in_front = state.interactive and native.foreground or native.entry
+  in_front(handle)
   local results = table.pack(pcall(handle.result, handle))
-  if state.interactive then native.foreground(state.main) end
+  in_front(state.interactive and state.main or nil)
   if handle:alive() then handle:cancel() end -- from a pipe Ctrl-C is raised here
   return results
 end

@@ -166,11 +166,25 @@ static int f_foreground(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg functions[] = {
-    {"answer", f_answer},     {"ask", f_ask},     {"close", f_close},
-    {"end_line", f_end_line}, {"flush", f_flush}, {"foreground", f_foreground},
-    {"open", f_open},         {"pause", f_pause}, {"remember", f_remember},
-    {"save", f_save},         {"wait", f_wait},   {NULL, NULL}};
+// repl.entry([task]): a deadlock stops this one from now on; nil: it ends the program
+static int f_entry(lua_State *L) {
+  worker_set_entry(lua_isnoneornil(L, 1) ? NULL : task_check(L, 1, "entry"));
+  return 0;
+}
+
+static const luaL_Reg functions[] = {{"answer", f_answer},
+                                     {"ask", f_ask},
+                                     {"close", f_close},
+                                     {"end_line", f_end_line},
+                                     {"entry", f_entry},
+                                     {"flush", f_flush},
+                                     {"foreground", f_foreground},
+                                     {"open", f_open},
+                                     {"pause", f_pause},
+                                     {"remember", f_remember},
+                                     {"save", f_save},
+                                     {"wait", f_wait},
+                                     {NULL, NULL}};
 
 // Opens heddle.native.repl.
 int luaopen_heddle_native_repl(lua_State *L) {

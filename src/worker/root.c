@@ -22,6 +22,7 @@ static _Atomic uint32_t interrupts;
 static uint32_t interrupts_seen; // of these the ones that somebody was asked to stop for
 static volatile sig_atomic_t quits;
 static bool interactive;
+static struct task *entry; // of the REPL: a deadlock stops this one, not the program
 static const int64_t PATIENCE = 1000000000;
 static const int64_t SAME_INTERRUPT = 250000000;
 
@@ -118,9 +119,9 @@ static void attend(struct loop *loop, uint32_t why) {
   if (!gil_running) print_if_asked(loop->base);
   for (uint32_t n = atomic_exchange(&arena->main_cancels, 0); n > 0 && loop->main_task; n--)
     task_cancel(loop->main_task, REASON_CANCEL, false);
-  if (arena->deadlock && interactive) {
+  if (arena->deadlock && entry) {
     arena->deadlock = 0;
-    task_cancel(loop->main_task, REASON_CANCEL, false);
+    task_cancel(entry, REASON_CANCEL, false);
   }
   if (arena->deadlock) {
     draw_what_led_here(loop->base);
@@ -160,13 +161,17 @@ static void look(lua_State *L) {
   if (stop || (interrupted && mine && task->cancels && !task->shields)) task_raise_pending(L, task);
 }
 
+// From now on a deadlock stops this task of the root's main loop alone, and the program goes on;
+// NULL: it ends the program. For a REPL.
+void worker_set_entry(struct task *task) { entry = task; }
+
 // From now on Ctrl-C and a deadlock stop this task of the root's main loop alone; the program goes
-// on. For a REPL. A Ctrl-C that the one before did not get to see is for this one.
+// on. For a REPL at a terminal. A Ctrl-C that the one before did not get to see is for this one.
 void worker_set_foreground(struct task *task) {
   struct task *before = loop_self->main_task;
   bool first = !interactive;
   interactive = true;
-  loop_self->main_task = task;
+  entry = loop_self->main_task = task;
   bool unseen = !first && before != task && before->cancels && !before->hard;
   if (unseen && before->reason == REASON_INTERRUPTED) {
     before->cancels = 0;

@@ -47,6 +47,7 @@ void worker_set_opener(void (*open)(lua_State *L));
 struct loop *worker_open_interpreter(size_t memory_cap);
 void worker_end_root(struct loop *loop);
 void worker_kill_all(void);
+void worker_set_entry(struct task *task);
 void worker_set_foreground(struct task *task);
 uint32_t worker_interrupts(void);
 void worker_forget_interrupts(void);
