@@ -46,6 +46,32 @@ describe("a deadlock is told, with exit status 3", function()
     assert.matches("held by main", run.err)
   end)
 
+  it("with names and places that are long", function()
+    local run = script [[
+      local lock = sync.lock()
+      local function wait() lock:acquire() end
+      load("local lock = ... lock:acquire()", "@a/folder/an_awfully_long_name_of_a_file.lua")(lock)
+      local h = thread.start({ name = "philosopher number twelve" }, function()
+        task.start({ name = "the second of her two tasks" }, wait):join()
+      end)
+      h:join()
+    ]]
+    expect_deadlock(run)
+    assert.matches("  main waits for end of philosopher number twelve at lua_%w+%.lua:11\n",
+      run.err)
+    assert.matches("  philosopher number twelve waits for end of the second of", run.err)
+    assert.matches("  the second of her two tasks in philosopher number twelve waits for " ..
+      "Lock%-1 %(lua_%w+%.lua:5%) at lua_%w+%.lua:6, held by main\n", run.err)
+  end)
+
+  it("with the line of a file whose name is long", function()
+    local run = script [[
+      load("require('heddle.sync').event():wait()", "@a/an_awfully_long_name_of_a_file.lua")()
+    ]]
+    expect_deadlock(run)
+    assert.matches("for Event%-1 %(%.%.%.[%w_]+file%.lua:1%) at %.%.%.[%w_]+file%.lua:1\n", run.err)
+  end)
+
   it("of an empty queue that nobody fills", function()
     local run = script 'queue.new(0, { name = "never fed" }):get()'
     expect_deadlock(run)

@@ -247,11 +247,19 @@ describe("its name", function()
     assert.matches("^Lock%-" .. number + 1 .. " ", b.name)
   end)
 
+  it("keeps the line of a birthplace in a file with a long name", function()
+    local make = load("return (...).lock()", "@x/an_awfully_long_name_of_a_file.lua")
+    local lock = make(sync)
+    assert.matches("^Lock%-%d+ %(%.%.%.[%w_]+of_a_file%.lua:1%)$", lock.name)
+  end)
+
   each("can be written, and is the same everywhere", function(M)
     local lock = sync.lock()
     lock.name = "accounts"
     assert.equal("accounts", lock.name)
     assert.equal("accounts", M.start(function(l) return l.name end, lock):result())
+    lock.name = ("é"):rep(40)
+    assert.equal(("é"):rep(19), lock.name) -- whole characters
     helper.raises("name: a string expected, got a number .*%[bad%-argument%]$", function()
       lock.name = 5
     end)

@@ -1,5 +1,6 @@
 #include "loop/handle_lua.h"
 
+#include "base/text.h"
 #include "loop/misuse_lua.h"
 #include "loop/task.h"
 
@@ -130,9 +131,10 @@ void handle_push_place(lua_State *L, uint16_t source, int line) {
 // Writes such a place, without its folder; "?" if it is unknown.
 void handle_write_place(const struct interp *interp, uint16_t source, int line, char *text,
                         size_t size) {
-  const char *file = source ? interp->sources[source - 1] : "?";
-  const char *slash = strrchr(file, '/');
-  snprintf(text, size, source ? "%s:%d" : "%s", slash ? slash + 1 : file, line);
+  if (source)
+    text_place(text, size, interp->sources[source - 1], line);
+  else
+    text_copy(text, size, "?");
 }
 
 // joined tracebacks ----------------------------------------------------------------------------

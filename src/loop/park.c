@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "trace/trace.h"
 
 #include <string.h>
@@ -28,6 +29,42 @@ static _Thread_local int kept_count;
 struct park_record *park_record(uint32_t index) {
   return (struct park_record *)arena_at(ARENA_WAIT_AT + (uint64_t)index * ARENA_WAIT_SIZE);
 }
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// Writes into a waiter record who waits, for what, and where. The place is kept whole; of the
+// others, what there is room for, and at least the beginning.
+void park_describe(struct park_record *record, const char *who, const char *what,
+                   const char *where) {
+  enum { LEAST = 20 }; // of each of the two, with its zero
+  size_t places = strlen(where) + 1, names = strlen(who) + 1, things = strlen(what) + 1;
+  size_t room = PARK_TEXTS - smaller(places, PARK_TEXTS - 2 * LEAST);
+  if (names + things > room) names = smaller(names, room - smaller(things, LEAST));
+  things = smaller(things, room - names);
+  text_copy(record->texts, names, who);
+  char *at = record->texts + strlen(record->texts) + 1;
+  text_copy(at, things, what);
+  at += strlen(at) + 1;
+  text_copy(at, (size_t)(record->texts + PARK_TEXTS - at), where);
+  record->described = 1;
+}
+
+// The `n`-th text of a record that may be another program's: damaged, it is a shorter one.
+static const char *nth_text(const struct park_record *record, int n) {
+  const char *at = record->texts, *last = record->texts + PARK_TEXTS - 1;
+  for (; n > 0 && at < last; n--)
+    at += strnlen(at, (size_t)(last - at)) + 1;
+  return at < last ? at : "";
+}
+
+// The name of the task that waits, of a record that is described.
+const char *park_who(const struct park_record *record) { return nth_text(record, 0); }
+
+// What it waits for, such as `Lock-1 (f.lua:3)`.
+const char *park_what(const struct park_record *record) { return nth_text(record, 1); }
+
+// Where in the user's code it waits, as `file:line`; empty: unknown.
+const char *park_where(const struct park_record *record) { return nth_text(record, 2); }
 
 static uint32_t record_from_arena(void) {
   guard_lock(&arena->wait_guard);

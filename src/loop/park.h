@@ -22,6 +22,7 @@ struct park_list {
 #define PARK_NOBODY UINT32_MAX // the ticket of a record whose task waits no more
 
 enum park_state { PARK_WAITING, PARK_KICKED };
+enum { PARK_TEXTS = 67 };
 
 struct park_record {
   _Atomic uint32_t next, prev; // in its list
@@ -39,10 +40,7 @@ struct park_record {
   uint8_t beside; // its task stands in several lines, and this is not the one that reports name
   uint8_t woken;  // its loop has seen a kick
   uint8_t lock;   // what it waits for is a lock or a permit
-  uint8_t unused[3];
-  char who[20];
-  char what[20];
-  char where[24];
+  char texts[PARK_TEXTS]; // who waits, for what, where: one behind the other
 };
 
 // Who is asking: a task's attempt to take something. Lives in the task.
@@ -62,6 +60,11 @@ struct park_self {
 };
 
 struct park_record *park_record(uint32_t index);
+void park_describe(struct park_record *record, const char *who, const char *what,
+                   const char *where);
+const char *park_who(const struct park_record *record);
+const char *park_what(const struct park_record *record);
+const char *park_where(const struct park_record *record);
 uint32_t park_record_alloc(void);
 void park_record_free(uint32_t index);
 void park_thread_end(void);

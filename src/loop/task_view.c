@@ -1,5 +1,6 @@
 #include "loop/task_view.h"
 
+#include "base/text.h"
 #include "loop/handle_lua.h"
 #include "loop/task.h"
 
@@ -15,10 +16,8 @@ void task_describe_where(lua_State *co, char *text, size_t size) {
   for (int level = 0; co && lua_getstack(co, level, &ar); level++) {
     lua_getinfo(co, "Sl", &ar);
     if (ar.currentline <= 0 || strncmp(ar.source, "@heddle/", 8) == 0) continue;
-    const char *slash = ar.source[0] == '@' ? strrchr(ar.source, '/') : NULL;
-    const char *file = slash ? slash + 1 : ar.source + 1;
     bool named = ar.source[0] == '@' || ar.source[0] == '=';
-    snprintf(text, size, "%s:%d", named ? file : ar.short_src, ar.currentline);
+    text_place(text, size, named ? ar.source + 1 : ar.short_src, ar.currentline);
     return;
   }
 }

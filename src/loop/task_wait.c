@@ -203,13 +203,13 @@ int loop_wait_fd(lua_State *L, int fd, short events, lua_KFunction k) {
 
 static void describe_one(struct loop *loop, struct task *task) {
   struct park_record *r = park_record(task->self.record);
+  char who[PARK_TEXTS], what[PARK_TEXTS] = "", where[24];
   lua_State *L = loop->base;
   if (r->described || !lua_checkstack(L, 8)) return;
-  task_write_name(L, loop, task, r->who, sizeof r->who);
-  r->what[0] = 0;
-  if (task->op->describe) task->op->describe(task->object, r->what, sizeof r->what);
-  task_describe_where(task->parked_in, r->where, sizeof r->where);
-  r->described = 1;
+  task_write_name(L, loop, task, who, sizeof who);
+  if (task->op->describe) task->op->describe(task->object, what, sizeof what);
+  task_describe_where(task->parked_in, where, sizeof where);
+  park_describe(r, who, what, where);
   if (!r->timed && loop->fresh_count < LOOP_FRESH)
     loop->fresh[loop->fresh_count++] = task->self.record;
 }

@@ -1,6 +1,7 @@
 #include "sync/object_lua.h"
 
 #include "base/program.h"
+#include "base/text.h"
 #include "loop/misuse_lua.h"
 #include "value/value.h"
 
@@ -85,10 +86,9 @@ static void note_place(lua_State *L, struct sync_object *object) {
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sl", &ar);
     if (ar.currentline <= 0 || strncmp(ar.source, "@heddle/", 8) == 0) continue;
-    const char *slash = strrchr(ar.short_src, '/');
-    lua_pushfstring(L, "%s:%d", slash ? slash + 1 : ar.short_src, ar.currentline);
-    snprintf(object->place, sizeof object->place, "%s", lua_tostring(L, -1));
-    lua_pop(L, 1);
+    bool named = ar.source[0] == '@' || ar.source[0] == '=';
+    text_place(object->place, sizeof object->place, named ? ar.source + 1 : ar.short_src,
+               ar.currentline);
     return;
   }
 }
@@ -195,7 +195,7 @@ static int m_newindex(lua_State *L) {
                        metas[object->kind] + 7, key);
   if (lua_type(L, 3) != LUA_TSTRING)
     return loop_misuse(L, "bad-argument", "name: a string expected, got %s", loop_typename(L, 3));
-  snprintf(object->name, sizeof object->name, "%s", lua_tostring(L, 3));
+  text_copy(object->name, sizeof object->name, lua_tostring(L, 3));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 // alone, so any process can make it.
 #include "worker/worker.h"
 
+#include "base/text.h"
 #include "sync/lock.h"
 
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { LONGEST_LINE = 512, SHORTEST_CUT = 16 };
 
 static bool seats_are_hopeless(void) {
   for (uint32_t i = 0; i < arena->seat_top; i++) {
@@ -70,15 +73,18 @@ static const char *process_name(uint32_t slot) {
 static int write_who(const struct park_record *r, char *text, size_t size) {
   const struct program_seat *s = program_seat(r->seat - 1);
   const char *home = s->name, *process = process_name(s->used - 1);
-  bool itself = *home == 0 || strncmp(r->who, home, sizeof r->who - 1) == 0;
+  const char *who = park_who(r);
+  size_t length = strlen(who);
+  bool cut = length >= SHORTEST_CUT && strncmp(who, home, length) == 0;
+  bool itself = *home == 0 || cut || strcmp(who, home) == 0;
   bool apart = s->used > 1 && strcmp(home, process) != 0;
-  return snprintf(text, size, "%s%s%s%s%s", r->who, itself ? "" : " in ", itself ? "" : home,
-                  apart ? " of " : "", apart ? process : "");
+  return snprintf(text, size, "%s%s%s%s%s", cut ? home : who, itself ? "" : " in ",
+                  itself ? "" : home, apart ? " of " : "", apart ? process : "");
 }
 
 static void write_holder(const struct park_record *r, char *text, size_t size) {
   uint32_t process, task;
-  char who[96];
+  char who[160];
   text[0] = 0;
   if (!sync_is_object(r->object)) return;
   const struct sync_object *object = arena_at(r->object);
@@ -93,12 +99,25 @@ static void write_holder(const struct park_record *r, char *text, size_t size) {
     snprintf(text, size, ", held by a task of process %s that has ended", process_name(process));
 }
 
+// Writes what it waits for: a shared object's whole name, of which the record may have a part.
+static void write_what(const struct park_record *r, char *text, size_t size) {
+  const char *what = park_what(r);
+  size_t length = strlen(what);
+  text_copy(text, size, what);
+  if (length < SHORTEST_CUT || !sync_is_object(r->object)) return;
+  char label[96];
+  sync_label(arena_at(r->object), label, sizeof label);
+  if (strncmp(what, label, length) == 0) text_copy(text, size, label);
+}
+
 static size_t describe_waiter(const struct park_record *r, char *text, size_t size) {
-  char who[96], holder[128];
+  char who[160], what[96], holder[192];
+  const char *where = park_where(r);
   write_who(r, who, sizeof who);
+  write_what(r, what, sizeof what);
   write_holder(r, holder, sizeof holder);
-  int n = snprintf(text, size, "  %s waits for %s at %s%s\n", who, r->what,
-                   r->where[0] ? r->where : "?", holder);
+  int n =
+      snprintf(text, size, "  %s waits for %s at %s%s\n", who, what, *where ? where : "?", holder);
   return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size;
 }
 
@@ -106,7 +125,7 @@ static void report(void) {
   static char text[16384];
   size_t n =
       (size_t)snprintf(text, sizeof text, "heddle: deadlock: every task waits for another\n");
-  for (uint32_t i = 1; i < arena->wait_top && n < sizeof text - 300; i++) {
+  for (uint32_t i = 1; i < arena->wait_top && n < sizeof text - LONGEST_LINE; i++) {
     const struct park_record *r = park_record(i);
     if (r->seat && r->ticket != PARK_NOBODY && !r->beside)
       n += describe_waiter(r, text + n, sizeof text - n);
@@ -163,7 +182,7 @@ static void report_cycle(const struct park_record *r, int length) {
   size_t n =
       (size_t)snprintf(text, sizeof text, "heddle: deadlock among %d task%s; the others go on\n",
                        length, length > 1 ? "s" : "");
-  for (; length-- > 0 && n < sizeof text - 300; r = next_in_cycle(r)) {
+  for (; length-- > 0 && n < sizeof text - LONGEST_LINE; r = next_in_cycle(r)) {
     if (!r) return; // it came loose meanwhile
     lock_waited_for(r)->head.cycle = 1;
     n += describe_waiter(r, text + n, sizeof text - n);

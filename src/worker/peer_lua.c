@@ -206,6 +206,7 @@ static void add_records(lua_State *L, const struct peer *peer, const struct watc
   for (uint32_t i = 1; i < top && i < ARENA_WAITS; i++) {
     struct park_record r;
     memcpy(&r, peer_record(peer, i), sizeof r);
+    r.texts[PARK_TEXTS - 1] = 0;
     if (r.seat == place->seat + 1 && r.ticket != PARK_NOBODY && r.described)
       watch_add_record(L, &r, place);
   }

@@ -85,11 +85,11 @@ void watch_add_record(lua_State *L, const struct park_record *r, const struct wa
   lua_createtable(L, 0, 12);
   set_text(L, "model", "task", 4);
   set_integer(L, "id", r->task);
-  set_text(L, "name", r->who, sizeof r->who);
+  set_text(L, "name", park_who(r), PARK_TEXTS);
   set_text(L, "state", states[VIEW_BLOCKED], 8);
   set_place(L, place);
-  set_text(L, "waits_for", r->what, sizeof r->what);
-  if (r->where[0]) set_text(L, "where", r->where, sizeof r->where);
+  set_text(L, "waits_for", park_what(r), PARK_TEXTS);
+  if (*park_where(r)) set_text(L, "where", park_where(r), PARK_TEXTS);
   if (r->lock) set_flag(L, "lock", true);
   set_wait(L, r->object, r->since, r->timed != 0);
   add_row(L);
