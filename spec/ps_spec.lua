@@ -276,6 +276,16 @@ describe("heddle.locks", function()
     assert.is_nil(find(heddle.locks(), "wanted").held_by)
     assert.is_nil(find(heddle.locks(), "wanted").holder)
   end)
+
+  it("leaves out locks that the collector takes away meanwhile", function()
+    heddle.locks()
+    for _ = 1, 5 do
+      collectgarbage "stop"
+      for _ = 1, 2000 do sync.lock() end
+      collectgarbage "restart"
+      for _, row in ipairs(heddle.locks()) do assert.matches("^[%l]*lock$", row.kind) end
+    end
+  end)
 end)
 
 describe("SIGQUIT", function()

@@ -63,9 +63,10 @@ static void drop(struct sync_object *object, uint64_t references) {
   arena_cell_free(arena_offset(object));
 }
 
-// Holds an object while a reaper looks at it, unless it is on its way out or a cell in no use.
-// Given back by sync_release, or with the rest when the reaper's own process dies meanwhile.
-static bool hold(struct sync_object *object) {
+// Holds an object for who has found it in its cell and looks at it: false when it is on its way out
+// or the cell in no use. Given back by sync_release, or with the rest when this process dies
+// meanwhile.
+bool sync_hold(struct sync_object *object) {
   uint64_t refs = atomic_load(&object->refs);
   while (refs > 0)
     if (atomic_compare_exchange_weak(&object->refs, &refs, refs + 1)) break;
@@ -283,7 +284,7 @@ static bool owned_by(uint32_t seat, uint32_t process) {
 static void bury_waiter(uint32_t index) {
   struct park_record *r = park_record(index);
   uint64_t offset = r->object;
-  if (sync_is_object(offset) && hold(arena_at(offset))) {
+  if (sync_is_object(offset) && sync_hold(arena_at(offset))) {
     struct sync_object *object = arena_at(offset);
     sync_begin(object);
     if (r->object == offset) {
@@ -301,7 +302,7 @@ static void bury_waiter(uint32_t index) {
 
 static void bury_object(struct sync_object *object, uint32_t process) {
   _Atomic uint16_t *refs = refs_of(process, object);
-  if (!hold(object)) return;
+  if (!sync_hold(object)) return;
   const struct sync_class *class = sync_classes[object->kind];
   if (class->bury) class->bury(object, process);
   drop(object, atomic_exchange(refs, 0));
@@ -319,7 +320,7 @@ static bool bury_changes(uint32_t process) {
       uint64_t at = seat->at.at[k];
       uint64_t cell = at - at % ARENA_CELL;
       any = any || at != 0;
-      if (!sync_is_object(cell) || !hold(arena_at(cell))) continue;
+      if (!sync_is_object(cell) || !sync_hold(arena_at(cell))) continue;
       sync_begin(arena_at(cell));
       sync_end(arena_at(cell));
       sync_release(arena_at(cell));
@@ -350,7 +351,7 @@ static bool can_be_held(const struct sync_object *object) {
 void sync_leave_process(void) {
   for (uint32_t i = 0; i < arena->cell_top; i++) {
     struct sync_object *object = cell_at(i);
-    if (!can_be_held(object) || !hold(object)) continue;
+    if (!can_be_held(object) || !sync_hold(object)) continue;
     if (can_be_held(object)) sync_classes[object->kind]->bury(object, program_slot);
     sync_release(object);
   }

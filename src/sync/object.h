@@ -76,6 +76,7 @@ extern const struct sync_class sync_pipe_class;
 
 struct sync_object *sync_create(enum sync_kind kind);
 void sync_retain(struct sync_object *object);
+bool sync_hold(struct sync_object *object);
 void sync_release(struct sync_object *object);
 void sync_adopt_for(struct sync_object *object, uint32_t process);
 void sync_retain_message(struct sync_object *object);

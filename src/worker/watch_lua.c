@@ -191,24 +191,43 @@ static bool is_lock(const struct sync_object *object) {
          object->kind == SYNC_SEMAPHORE;
 }
 
-static void set_holder(lua_State *L, const struct sync_object *object) {
-  uint32_t process, task;
+// What a lock was like at one moment.
+struct lock_view {
+  const char *kind;
+  char name[128], state[128];
+  uint32_t holder, holder_pid; // a task and its process; 0: nobody
+};
+
+static void read_lock(struct sync_object *object, struct lock_view *v) {
+  uint32_t process;
+  *v = (struct lock_view){.kind = object_kind_name(object)};
+  sync_label(object, v->name, sizeof v->name);
+  sync_classes[object->kind]->describe(object, v->state, sizeof v->state);
   if (object->kind != SYNC_LOCK && object->kind != SYNC_RLOCK) return;
-  if (!sync_lock_holder((const struct sync_lock *)object, &process, &task)) return;
-  set_integer(L, "holder", task);
-  set_integer(L, "holder_pid", program_process(process)->pid);
+  if (sync_lock_holder((const struct sync_lock *)object, &process, &v->holder))
+    v->holder_pid = (uint32_t)program_process(process)->pid;
 }
 
-static void add_lock(lua_State *L, struct sync_object *object) {
-  char text[128];
+// Looks at what is in a cell. False when that is no lock, or on its way out. Nothing may be made in
+// Lua meanwhile: its collector gives locks up.
+static bool view_lock(struct sync_object *object, struct lock_view *v) {
+  if (!is_lock(object) || !sync_hold(object)) return false;
+  bool lock = is_lock(object);
+  if (lock) read_lock(object, v);
+  sync_release(object);
+  return lock;
+}
+
+static void add_lock(lua_State *L, uint64_t offset, const struct lock_view *v) {
   lua_createtable(L, 0, 8);
-  set_integer(L, "object", (lua_Integer)arena_offset(object));
-  set_text(L, "kind", object_kind_name(object), 16);
-  sync_label(object, text, sizeof text);
-  set_text(L, "name", text, sizeof text);
-  sync_classes[object->kind]->describe(object, text, sizeof text);
-  set_text(L, "state", text, sizeof text);
-  set_holder(L, object);
+  set_integer(L, "object", (lua_Integer)offset);
+  set_text(L, "kind", v->kind, 16);
+  set_text(L, "name", v->name, sizeof v->name);
+  set_text(L, "state", v->state, sizeof v->state);
+  if (v->holder_pid) {
+    set_integer(L, "holder", v->holder);
+    set_integer(L, "holder_pid", v->holder_pid);
+  }
   add_row(L);
 }
 
@@ -217,8 +236,9 @@ static void add_lock(lua_State *L, struct sync_object *object) {
 static int f_locks(lua_State *L) {
   lua_newtable(L);
   for (uint32_t i = 0; i < arena->cell_top; i++) {
-    struct sync_object *object = arena_at(ARENA_CELL_AT + (uint64_t)i * ARENA_CELL);
-    if (is_lock(object)) add_lock(L, object);
+    uint64_t offset = ARENA_CELL_AT + (uint64_t)i * ARENA_CELL;
+    struct lock_view v;
+    if (view_lock(arena_at(offset), &v)) add_lock(L, offset, &v);
   }
   return 1;
 }
