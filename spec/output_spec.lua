@@ -1,4 +1,4 @@
--- print and io.write: each call's text comes out whole, at the call, in every model.
+-- print, io.write and io.stderr:write: each call comes out whole, at the call, in every model.
 
 local helper = require "spec.helper"
 
@@ -55,6 +55,16 @@ describe("one call", function()
         require("heddle." .. model).start(work, id, %d)
       end
     ]]):format(LINES)))
+  end)
+
+  it("of io.stderr:write comes out whole from all models at once", function()
+    local run = helper.script(body(calls["io.write"]:gsub("io%.write%(", "io.stderr:write(")) .. ([[
+      for id, model in ipairs { "task", "thread", "isolate", "process" } do
+        require("heddle." .. model).start(work, id, %d)
+      end
+    ]]):format(LINES))
+    run.out, run.err = run.err, run.out
+    expect_whole(run)
   end)
 
   it("of a megabyte comes out whole", function()

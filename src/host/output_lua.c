@@ -14,28 +14,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t one_at_a_time[] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
 
 // A write of up to PIPE_BUF bytes is whole by itself. Longer ones exclude the other processes by a
 // lock on the arena's descriptor, which the kernel frees when its holder dies; short ones then take
 // it too.
-static void change_lock(short type) {
-  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+static void change_lock(short type, bool error) {
+  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = error, .l_len = 1};
   while (fcntl(arena_fd(), F_SETLKW, &range) != 0 && errno == EINTR) {
   }
 }
 
-static int write_out(const char *text, size_t size) {
-  bool threads = loop_self && loop_self->interp->loop_count > 1;
+static int write_out(FILE *file, const char *text, size_t size) {
+  bool threads = loop_self && loop_self->interp->loop_count > 1, error = file == stderr;
   if (threads) loop_gil_release();
   gate_enter(); // a child is not forked while a thread is in here
-  pthread_mutex_lock(&one_at_a_time);
+  pthread_mutex_lock(&one_at_a_time[error]);
   bool shared = arena->processes > 0; // the last of them may be buried while this one writes
-  if (shared) change_lock(F_WRLCK);
-  int failed = fwrite(text, 1, size, stdout) != size || fflush(stdout) != 0 ? errno : 0;
-  if (failed) clearerr(stdout);
-  if (shared) change_lock(F_UNLCK);
-  pthread_mutex_unlock(&one_at_a_time);
+  if (shared) change_lock(F_WRLCK, error);
+  int failed = fwrite(text, 1, size, file) != size || fflush(file) != 0 ? errno : 0;
+  if (failed) clearerr(file);
+  if (shared) change_lock(F_UNLCK, error);
+  pthread_mutex_unlock(&one_at_a_time[error]);
   gate_leave();
   if (threads) loop_gil_acquire();
   return failed;
@@ -54,16 +54,18 @@ static int f_print(lua_State *L) {
   luaL_pushresult(&b);
   size_t size;
   const char *text = lua_tolstring(L, -1, &size);
-  write_out(text, size);
+  write_out(stdout, text, size);
   return 0;
 }
 
-static bool is_stdout(lua_State *L, int arg) {
+// Standard output or error if that is at `arg`, or NULL.
+static FILE *standard_file(lua_State *L, int arg) {
   luaL_Stream *stream = luaL_testudata(L, arg, LUA_FILEHANDLE);
-  return stream && stream->closef && stream->f == stdout;
+  bool ours = stream && stream->closef && (stream->f == stdout || stream->f == stderr);
+  return ours ? stream->f : NULL;
 }
 
-static int finish_write(lua_State *L, int first) {
+static int finish_write(lua_State *L, int first, FILE *file) {
   luaL_Buffer b;
   int n = lua_gettop(L);
   luaL_buffinit(L, &b);
@@ -75,15 +77,16 @@ static int finish_write(lua_State *L, int first) {
   luaL_pushresult(&b);
   size_t size;
   const char *text = lua_tolstring(L, -1, &size);
-  int failed = write_out(text, size);
+  int failed = write_out(file, text, size);
   return failed ? (errno = failed, luaL_fileresult(L, 0, NULL)) : -1;
 }
 
-// io.write: to standard output as print does; to any other default output as Lua's own (upvalue 1).
+// io.write: to standard output or error as print does; to any other default output as Lua's own
+// (upvalue 1).
 static int f_write(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "_IO_output");
-  bool ours = is_stdout(L, -1);
-  if (!ours) {
+  FILE *file = standard_file(L, -1);
+  if (!file) {
     lua_pop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
@@ -91,21 +94,22 @@ static int f_write(lua_State *L) {
     return lua_gettop(L);
   }
   lua_insert(L, 1);
-  int results = finish_write(L, 2);
+  int results = finish_write(L, 2, file);
   if (results >= 0) return results;
   lua_settop(L, 1);
   return 1;
 }
 
-// file:write: the same for io.stdout.
+// file:write: the same for io.stdout and io.stderr.
 static int m_write(lua_State *L) {
-  if (!is_stdout(L, 1)) {
+  FILE *file = standard_file(L, 1);
+  if (!file) {
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     return lua_gettop(L);
   }
-  int results = finish_write(L, 2);
+  int results = finish_write(L, 2, file);
   if (results >= 0) return results;
   lua_settop(L, 1);
   return 1;
