@@ -49,6 +49,16 @@ describe("the start method", function()
     assert.matches("beside", run.err)
   end)
 
+  it("fork asked for by name in a thread names the main one, too", function()
+    local run = helper.script [[
+      local process, thread = require "heddle.process", require "heddle.thread"
+      thread.start(function()
+        process.start({ method = "fork" }, function() end):join()
+      end):join()
+    ]]
+    assert.matches("fork while 1 other OS thread of this process runs %(main%)", run.err)
+  end)
+
   it("threads and isolates that were joined do not count", function()
     local r = helper.script [[
       local process = require "heddle.process"

@@ -239,6 +239,13 @@ describe("kill and terminate", function()
 end)
 
 describe("limits", function()
+  each("memory= that is too small to begin says so", function(start)
+    local h = start({ memory = 1 }, function() end)
+    helper.raises("not enough memory", h.result, h)
+    assert.equal("failed", h:status())
+    assert.equal(1, h:exitcode())
+  end)
+
   each("memory= makes allocation fail there", function(start)
     if helper.flavour == "asan" or helper.flavour == "tsan" then
       pending "a sanitizer's own memory lies far above any such limit"

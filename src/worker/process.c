@@ -134,6 +134,7 @@ _Noreturn void process_child(struct loop *loop, uint32_t slot) {
   struct worker *w = arena_at(at);
   process_pid_known(w, getpid());
   if (w->hard) kill(getpid(), (int)w->hard);
+  worker_open_now(loop); // fails again, with a message, in worker_run
   limit_memory(loop, w->memory);
   limit(RLIMIT_CPU, w->cpu);
   loop->model = MODEL_PROCESS;

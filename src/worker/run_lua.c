@@ -248,6 +248,7 @@ void worker_run(struct loop *loop, struct worker *w) {
     lua_pushlightuserdata(L, loop);
     if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
   }
+  loop->interp->memory_cap = 0; // too small a one leaves no room to say so
   lua_pushnil(L);
   w->outcome = OUTCOME_FAILED;
   leave_failure(L, w, lua_gettop(L) - 1, lua_gettop(L));

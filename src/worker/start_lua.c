@@ -64,8 +64,9 @@ static void warn_of_fork(int threads) {
   char names[160] = "";
   for (uint32_t i = 0; i < arena->seat_top; i++) {
     size_t n = strlen(names);
+    const char *name = program_seat(i)->name; // empty: the program's first
     if (is_other_thread(i))
-      snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", program_seat(i)->name);
+      snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", *name ? name : "main");
   }
   fprintf(stderr,
           "heddle: fork while %d other OS thread%s of this process run%s (%s): only the forking "
