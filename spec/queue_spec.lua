@@ -296,6 +296,15 @@ describe("put_many and get_many", function()
     assert.equal(0, q:size())
   end)
 
+  both("put_many puts as many as the list had at the call", function(new)
+    local q, list = new(1), { 1, 2, 3 }
+    local h = blocked(task.start(function() return q:put_many(list) end))
+    list[4] = 4
+    for i = 1, 3 do assert.equal(i, q:get(15)) end
+    assert.same({ 3, n = 1 }, table.pack(h:result(15)))
+    assert.equal(0, q:size())
+  end)
+
   both("get_many waits for the first", function(new)
     local q = new()
     local h = thread.start(function() return q:get_many(10) end)

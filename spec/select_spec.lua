@@ -153,6 +153,19 @@ describe("losing a race", function()
     for i = 1, 3 do assert.equal(i ~= first and i or nil, (list[i]:try_get())) end
   end)
 
+  it("what comes first is taken, what comes later stays", function()
+    for i = 1, 40 do
+      local list = queues(4)
+      local h = blocked(task.start(function() return queue.select(list) end))
+      local first = i % 4 + 1
+      for k = 0, 3 do list[(first + k - 1) % 4 + 1]:put(k) end
+      local q, item = h:result(15)
+      assert.equal(list[first], q)
+      assert.equal(0, item)
+      for _, other in ipairs(list) do assert.equal(other == q and 0 or 1, other:size()) end
+    end
+  end)
+
   it("passes the wake-up on to who waits behind", function()
     for _ = 1, 20 do
       local list = queues(2)

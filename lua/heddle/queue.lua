@@ -139,7 +139,8 @@ end
 
 
 ---Waits until one of several queues, of any kind and from any model, has an item, and takes that.
----Where several have one, each is as likely; queues that are closed and drained are passed over.
+---Where several have one, each is as likely; one that waits takes the first that comes. Queues that
+---are closed and drained are passed over.
 ---
 ---    local jobs, control = queue.new(), queue.new()
 ---    control:put "stop"
@@ -167,12 +168,12 @@ end
 -- Puts the items of a list, in order; the time-out is for all of them.
 function methods:put_many(list, timeout)
   native.check_items(self, list, "queue:put_many")
-  local limit = deadline("queue:put_many", timeout)
-  for i = 1, #list do
+  local limit, n = deadline("queue:put_many", timeout), #list
+  for i = 1, n do
     local ok, why = self:put(list[i], left(limit))
     if not ok then return i - 1, why end
   end
-  return #list
+  return n
 end
 
 

@@ -56,9 +56,9 @@ static void wake_kicked(struct loop *loop, uint32_t index) {
     if (r->ticket == PARK_NOBODY) {
       park_record_free(index);
     } else {
-      r->woken = 1;
-      r->state = PARK_WAITING;
       struct task *task = loop->tasks[r->ticket];
+      r->woken = task->wake & WAKE_KICK ? PARK_WOKEN_LATER : PARK_WOKEN_FIRST;
+      r->state = PARK_WAITING;
       task->wake |= WAKE_KICK;
       if (task->state == TASK_PARKED) append_ready(loop, task);
     }

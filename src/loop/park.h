@@ -24,6 +24,10 @@ struct park_list {
 enum park_state { PARK_WAITING, PARK_KICKED };
 enum { PARK_TEXTS = 67 };
 
+// Whether a record's loop has seen a kick since its task tried last: the first of those on the
+// task's records, or a later one.
+enum park_woken { PARK_NOT_WOKEN, PARK_WOKEN_FIRST, PARK_WOKEN_LATER };
+
 struct park_record {
   _Atomic uint32_t next, prev; // in its list
   _Atomic uint64_t object;     // offset of what it waits for, 0: in no list of a shared object
@@ -38,7 +42,7 @@ struct park_record {
   uint8_t timed;             // has a time-out
   _Atomic uint8_t described; // the texts below are filled in (done when the loop goes to sleep)
   uint8_t beside; // its task stands in several lines, and this is not the one that reports name
-  uint8_t woken;  // its loop has seen a kick
+  uint8_t woken;  // enum park_woken
   uint8_t lock;   // what it waits for is a lock or a permit
   char texts[PARK_TEXTS]; // who waits, for what, where: one behind the other
 };

@@ -90,8 +90,8 @@ static int push_result(lua_State *L, uint32_t picked, struct park_self *self) {
 
 // waiting --------------------------------------------------------------------------------------
 
-static bool was_kicked(const struct place *place) {
-  return place->record && park_record(place->record)->woken;
+static enum park_woken kicked(const struct place *place) {
+  return place->record ? park_record(place->record)->woken : PARK_NOT_WOKEN;
 }
 
 static void leave_all(struct selection *s, const struct park_self *self) {
@@ -108,7 +108,7 @@ static bool try_place(struct selection *s, uint32_t i, struct park_self *self) {
   struct place *place = &s->places[i];
   struct park_self one = *self;
   if (place->drained) return false;
-  if (place->record) park_record(place->record)->woken = 0;
+  if (place->record) park_record(place->record)->woken = PARK_NOT_WOKEN;
   one.record = place->record;
   bool got = sync_queue_get(place->queue, &one);
   place->record = one.record;
@@ -123,14 +123,15 @@ static bool try_place(struct selection *s, uint32_t i, struct park_self *self) {
   return true;
 }
 
-// Those that were kicked come first, then all others: a kick may have been lost with a process.
+// The first that was kicked goes before those kicked later, and these before all others: a kick may
+// have been lost with a process.
 static bool try_all(struct selection *s, struct park_self *self) {
+  static const enum park_woken order[] = {PARK_WOKEN_FIRST, PARK_WOKEN_LATER, PARK_NOT_WOKEN};
   uint32_t start = random_below(s->count);
-  for (int kicked = 1; kicked >= 0; kicked--)
+  for (int turn = 0; turn < 3; turn++)
     for (uint32_t k = 0; k < s->count; k++) {
       uint32_t i = (start + k) % s->count;
-      if (kicked && !was_kicked(&s->places[i])) continue;
-      if (try_place(s, i, self)) return true;
+      if (kicked(&s->places[i]) == order[turn] && try_place(s, i, self)) return true;
     }
   return false;
 }
