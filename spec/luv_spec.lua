@@ -106,6 +106,30 @@ describe("luv", function()
     assert.equal("5.0\n", run.all)
   end)
 
+  it("runs pieces of work, and leaves the program's own values alone", function()
+    local run = helper.script [[
+      local uv = require "luv"
+      local count = 0
+      local work
+      work = uv.new_work(function(n) return n, require("luv").thread_self() end, function()
+        count = count + 1
+        if count <= 20 then work:queue(1) end
+      end)
+      for _ = 1, 4 do work:queue(1) end
+      uv.run()
+      print(count)
+    ]]
+    assert.equal("24\n", run.all)
+    assert.equal(0, run.code)
+    run = helper.script [[
+      local uv = require "luv"
+      uv.new_work(function() end, function() print "done" end):queue()
+      collectgarbage()
+    ]]
+    assert.equal("done\n", run.all)
+    assert.equal(0, run.code)
+  end)
+
   it("runs programs", function()
     local code
     local child, pid = uv.spawn("sh", { args = { "-c", "exit 7" } }, function(status)
@@ -128,18 +152,76 @@ describe("luv", function()
   end)
 end)
 
+describe("a callback of luv", function()
+  it("is called no more once it has stopped its handle", function()
+    local idle, prepare, timer = uv.new_idle(), uv.new_prepare(), uv.new_timer()
+    local calls = { idle = 0, prepare = 0, timer = 0 }
+    idle:start(function()
+      calls.idle = calls.idle + 1
+      idle:close()
+    end)
+    prepare:start(function()
+      calls.prepare = calls.prepare + 1
+      prepare:stop()
+      prepare:close()
+    end)
+    timer:start(0, 1, function()
+      calls.timer = calls.timer + 1
+      timer:stop()
+      local stop = heddle.now() + 0.005
+      while heddle.now() < stop do heddle.yield() end
+      timer:close()
+    end)
+    uv.run()
+    assert.same({ idle = 1, prepare = 1, timer = 1 }, calls)
+  end)
+
+  it("that closes its socket gets nothing more from it", function()
+    local server, client, got = uv.new_udp(), uv.new_udp(), {}
+    assert(server:bind("127.0.0.1", 0))
+    server:recv_start(function(_, data)
+      got[#got + 1] = data or "nothing"
+      server:close()
+    end)
+    client:send("ping", "127.0.0.1", server:getsockname().port, function() client:close() end)
+    uv.run()
+    assert.same({ "ping" }, got)
+  end)
+
+  it("may start and fork workers, and end the program", function()
+    local run = helper.script [[
+      local uv, process, thread = require "luv", require "heddle.process", require "heddle.thread"
+      local timer = uv.new_timer()
+      timer:start(1, 0, function()
+        timer:close()
+        local child = process.start({ method = "fork" }, function()
+          local own, fired = require("luv").new_timer(), nil
+          own:start(1, 0, function() fired = true own:close() end)
+          require("luv").run()
+          return fired
+        end)
+        local other = thread.start(function() return "thread" end)
+        print(child:result(), other:result())
+        os.exit(7)
+      end)
+    ]]
+    assert.equal("true\tthread\n", run.all)
+    assert.equal(7, run.code)
+  end)
+end)
+
 describe("uv.run", function()
   it("waits until no handle is active, and tells whether one is", function()
     local fired = false
     local timer = uv.new_timer()
-    timer:start(60000, 0, function()
+    local function fire()
       heddle.sleep(0.005)
       fired = true
       timer:close()
-    end)
+    end
+    timer:start(60000, 0, fire)
     assert.is_true(uv.run "nowait")
-    timer:set_repeat(1)
-    timer:again()
+    timer:start(5, 0, fire)
     assert.is_false(uv.run())
     assert.is_true(fired)
   end)

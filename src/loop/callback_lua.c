@@ -29,10 +29,10 @@ static int body(lua_State *L) {
   return ended(L, status, 0);
 }
 
-// With [what][fn][arguments...] on top of the stack: begins a task of the loop that calls the
+// With [what][fn][arguments...] on top of the stack: makes a task of the loop that calls the
 // function, and puts its handle in their place. `what` names the callback in the report of an
-// error. Raises on lack of memory.
-struct task *callback_begin(lua_State *L, struct loop *loop, int arguments, bool daemon) {
+// error. It is then begun by loop_ready or task_run. Raises on lack of memory.
+struct task *callback_new(lua_State *L, struct loop *loop, int arguments, bool daemon) {
   int what = lua_gettop(L) - arguments - 1;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   struct task *task = task_new(L, loop);
@@ -41,7 +41,12 @@ struct task *callback_begin(lua_State *L, struct loop *loop, int arguments, bool
   lua_insert(L, what);
   lua_pushcfunction(L, body);
   lua_insert(L, what + 1);
-  task_begin(L, task, what, arguments + 2);
+  task_admit(L, task, what, arguments + 2);
   lua_settop(L, what);
   return task;
+}
+
+// The same, begun: it is ready.
+void callback_begin(lua_State *L, struct loop *loop, int arguments, bool daemon) {
+  loop_ready(loop, callback_new(L, loop, arguments, daemon));
 }

@@ -5,6 +5,7 @@
 
 #include "loop/task.h"
 
-struct task *callback_begin(lua_State *L, struct loop *loop, int arguments, bool daemon);
+struct task *callback_new(lua_State *L, struct loop *loop, int arguments, bool daemon);
+void callback_begin(lua_State *L, struct loop *loop, int arguments, bool daemon);
 
 #endif

@@ -21,6 +21,7 @@ enum { MOST_LOOPS = 1024, LAST_WAIT = 20, LAST_ROUNDS = 100 };
 struct loop_uv {
   uv_loop_t loop;
   bool running;        // inside uv_run: callbacks become tasks
+  bool called;         // inside a callback of uv_run's
   bool closing;        // callbacks are not called any more
   bool stopped;        // uv.stop was called
   int timeout;         // uv_backend_timeout after the last run
@@ -35,10 +36,19 @@ FORKED static _Atomic int used; // of these, or about to be
 
 // running --------------------------------------------------------------------------------------
 
+// A frame of its own: luv empties the one it is called in after a piece of work.
+static int run_callbacks(lua_State *L) {
+  uv_run(lua_touserdata(L, 1), UV_RUN_NOWAIT);
+  return 0;
+}
+
 // libuv takes a loop without active handles for one without timers: it is made to look alive.
-static void run_once(struct loop_uv *uv) {
+static void run_once(struct loop *loop) {
+  struct loop_uv *uv = loop->uv;
   uv->loop.active_handles++;
-  uv_run(&uv->loop, UV_RUN_NOWAIT);
+  lua_pushcfunction(loop->base, run_callbacks);
+  lua_pushlightuserdata(loop->base, &uv->loop);
+  lua_call(loop->base, 1, 0);
   uv->timeout = uv_backend_timeout(&uv->loop);
   uv->loop.active_handles--;
 }
@@ -50,19 +60,20 @@ static bool run_is_over(const struct loop_uv *uv) {
 }
 
 // Runs libuv's callbacks that are due. Returns whether the loop has something to look at: tasks are
-// ready, or libuv does not keep it any more.
+// ready, callbacks have run, or libuv does not keep it any more.
 bool loop_uv_run(struct loop *loop) {
   struct loop_uv *uv = loop->uv;
   bool alive = uv_loop_alive(&uv->loop);
+  uint32_t callbacks = uv->callbacks;
   if (uv->running) return false;
   uv->running = true;
   loop->interp->overdraw = true; // luv pushes values unprotected
-  run_once(uv);
+  run_once(loop);
   loop->interp->overdraw = false;
   uv->running = false;
   if (uv->runner && run_is_over(uv)) loop_ready(loop, uv->runner);
   if (loop->resting && !loop_held(loop)) loop_ready(loop, loop->resting);
-  return loop->ready_first || (alive && !uv_loop_alive(&uv->loop));
+  return loop->ready_first || uv->callbacks != callbacks || (alive && !uv_loop_alive(&uv->loop));
 }
 
 // A task that called back for luv has ended.
@@ -87,12 +98,21 @@ int64_t loop_uv_next(const struct loop *loop) {
 
 // callbacks ------------------------------------------------------------------------------------
 
-// [fn][arguments...]
-static int begin_task(lua_State *L) {
+// [fn][arguments...]. The task runs at once, until it waits: what a callback stops or closes must
+// not call any more in the same round.
+static int run_task(lua_State *L) {
+  struct loop *loop = loop_self;
   lua_pushliteral(L, "luv");
   lua_insert(L, 1);
-  callback_begin(L, loop_self, lua_gettop(L) - 2, false)->of_luv = true;
-  loop_self->calling++;
+  struct task *task = callback_new(L, loop, lua_gettop(L) - 2, false);
+  task->of_luv = true;
+  loop->calling++;
+  loop->uv->called = true;
+  loop->interp->overdraw = false;
+  if (loop->current)
+    task_run_within(loop, task);
+  else
+    task_run(loop, task);
   return 0;
 }
 
@@ -103,12 +123,14 @@ static int call_back(lua_State *L, int arguments, int results, int flags) {
     lua_pop(L, arguments + 1);
     return 0;
   }
-  if (!uv || !uv->running || results != 0)
+  if (!uv || !uv->running || uv->called || results != 0)
     return luv_cfpcall(L, arguments, results, flags | LUVF_CALLBACK_NOEXIT);
   uv->callbacks++;
-  lua_pushcfunction(L, begin_task);
+  lua_pushcfunction(L, run_task);
   lua_insert(L, -arguments - 2);
   int status = lua_pcall(L, arguments + 1, 0, 0);
+  uv->called = false;
+  loop_self->interp->overdraw = true;
   if (status == LUA_OK) return 0;
   fprintf(stderr, "heddle: a callback of luv could not be called: %s\n", lua_tostring(L, -1));
   lua_pop(L, 1);
@@ -189,7 +211,7 @@ static int close_handles(lua_State *L) {
 static bool wait_for_requests(struct loop *loop) {
   struct loop_uv *uv = loop->uv;
   for (int i = 0; i < LAST_ROUNDS; i++) {
-    run_once(uv);
+    run_once(loop);
     if (uv_loop_close(&uv->loop) == 0) return true;
     struct pollfd fd = {.fd = uv_backend_fd(&uv->loop), .events = POLLIN};
     loop_leave(loop);

@@ -2,8 +2,8 @@
 // it takes the GIL; others pay nothing. The loop never sleeps inside uv_run: it runs what is due
 // with the GIL held, and polls libuv's descriptor beside its own. luv's context, one per
 // interpreter, is set to the thread's own loop and state at each take of the GIL. Callbacks become
-// tasks. The engine keeps no handle of its own on libuv's loop. Stands on: loop, fds, task,
-// libuv, luv.
+// tasks, which run inside uv_run until they wait. The engine keeps no handle of its own on libuv's
+// loop. Stands on: loop, fds, task, libuv, luv.
 #ifndef HEDDLE_LOOP_UV_LUA_H
 #define HEDDLE_LOOP_UV_LUA_H
 
