@@ -109,6 +109,20 @@ describe("io.read and io.lines", function()
     ]], { stdin = TEXT })
   end)
 
+  it("share what was read ahead with heddle.input, in every order", function()
+    local run = patched("io", [[
+      show(io.read(), heddle.input(), io.read "n")
+      show(heddle.input(), heddle.input(), io.read(1), heddle.input(), io.read "a")
+    ]], { stdin = "a\nb\n5x\nc\nde\nf" })
+    assert.equal("a\tb\t5\nx\tc\td\te\tf\n", run.all)
+  end)
+
+  it("name the caller's line where a file can't be opened", function()
+    local run = patched("io", "local line = io.lines '/nonexistent'\n")
+    assert.truthy(run.err:find("%.lua:%d+: cannot open file '/nonexistent'"), run.err)
+    assert.is_nil(run.err:match "^[^\n]*heddle/monkey")
+  end)
+
   it("do what they did, on files", function()
     local path = os.tmpname()
     helper.spit(path, TEXT)

@@ -122,7 +122,7 @@ end
 -- io.read, io.lines ----------------------------------------------------------------------------
 
 local function patch_files()
-  local standard = reader.new(input.read)
+  local standard = reader.new(input.read, input.give_back)
   local files = getmetatable(io.stdin).__index
   local read, lines, kind, io_lines = files.read, files.lines, io.type, io.lines
 
@@ -140,7 +140,9 @@ local function patch_files()
 
   function io.lines(name, ...)
     if name == nil and io.input() == io.stdin then return standard:lines(...) end
-    return io_lines(name, ...)
+    local results = table.pack(pcall(io_lines, name, ...))
+    if not results[1] then error(results[2], 2) end
+    return table.unpack(results, 2, results.n)
   end
 
   function io.type(value)

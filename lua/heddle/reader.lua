@@ -10,8 +10,11 @@ local MOST_DIGITS = 200 -- as Lua's own reader of numbers
 
 
 ---@param fetch fun(what: "l"|"L"|"a"|integer): string?  nil at the end ("a": "")
-function reader.new(fetch)
-  return setmetatable({ fetch = fetch, back = "" }, Reader) -- back: at most a byte, given back
+---@param give_back? fun(byte: string) takes back what was fetched; without it the reader keeps it
+function reader.new(fetch, give_back)
+  local self = setmetatable({ fetch = fetch, back = "" }, Reader) -- back: at most a byte
+  self.give_back = give_back or function(byte) self.back = byte end
+  return self
 end
 
 
@@ -58,7 +61,7 @@ local function number(self)
     take_one(self, state, "^[+-]$")
     take_while(self, state, "^%d$")
   end
-  self.back = state.at
+  self.give_back(state.at)
   return tonumber(state.text)
 end
 

@@ -128,7 +128,31 @@ static int f_read(lua_State *L) {
   return try(L, LUA_OK, (lua_KContext)loop_self->current);
 }
 
-static const luaL_Reg functions[] = {{"read", f_read}, {NULL, NULL}};
+static bool put_before(const char *bytes, size_t size) {
+  if (start < size) {
+    if (!buffer_reserve(&kept, size)) return false;
+    memmove(kept.data + size, kept.data + start, kept.len - start);
+    kept.len += size - start;
+    start = size;
+  }
+  start -= size;
+  memcpy(kept.data + start, bytes, size);
+  return true;
+}
+
+// input.give_back(bytes): they are what is read next, by whomever.
+static int f_give_back(lua_State *L) {
+  size_t size;
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  if (size == 0) return 0;
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&mutex);
+  bool put = put_before(bytes, size);
+  pthread_mutex_unlock(&mutex);
+  return put ? 0 : luaL_error(L, "not enough memory");
+}
+
+static const luaL_Reg functions[] = {{"read", f_read}, {"give_back", f_give_back}, {NULL, NULL}};
 
 // Opens heddle.native.input.
 int luaopen_heddle_native_input(lua_State *L) {
