@@ -49,6 +49,14 @@ local function example(changes)
 end
 
 describe("heddle.mix", function()
+  it("keeps what it was made of, whatever becomes of the tables", function()
+    local spec = { jobs = 3, kinds = { a = { { cpu = 0.5 } } } }
+    local made = mix.new(spec)
+    local before = made:jobs(1)
+    spec.kinds.a[1].cpu, spec.kinds.b = 9, { cpu = 1 }
+    assert.same(before, made:jobs(1))
+  end)
+
   it("draws the same jobs from the same seed", function()
     local a, b = example():jobs(42), example():jobs(42)
     assert.equal(200, #a)

@@ -101,7 +101,7 @@ local FILE = { file = true, column = true }
 
 local function checked(name, source)
   local list = numbers(name, source, FILE)
-  for i, x in ipairs(list) do mix_check.number(("%s[%d]"):format(name, i), x, 0) end
+  for i = 1, #list do mix_check.number(("%s[%d]"):format(name, i), list[i], 0) end
   if #list == 0 then mix_check.raise(name .. ": at least one number expected, got none") end
   return table.move(list, 1, #list, 1, {})
 end
@@ -182,6 +182,17 @@ function meta:__tostring()
 end
 
 
+--- A copy of the kinds, so that what the caller does to their tables later changes no mix.
+local function copied(t)
+  local copy = {}
+  for key, value in pairs(t) do
+    local plain = type(value) == "table" and not getmetatable(value)
+    copy[key] = plain and copied(value) or value
+  end
+  return copy
+end
+
+
 --- Makes a mix: how many jobs there are, when they arrive, and of what kinds they are. The keys of
 --- a kind are in docs/MIXES.md.
 ---@param spec {jobs: integer?, arrivals: heddle.mix.Arrivals?, kinds: table<string, table>}
@@ -192,7 +203,7 @@ function mix.new(spec)
   local arrivals = spec.arrivals or mix.burst()
   return setmetatable({
     count = math.tointeger(spec.jobs or (arrivals.list and #arrivals.list) or JOBS), names = names,
-    kinds = spec.kinds, arrivals = arrivals,
+    kinds = copied(spec.kinds), arrivals = arrivals,
   }, meta)
 end
 
