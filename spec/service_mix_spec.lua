@@ -136,6 +136,20 @@ describe("heddle.service with a mix", function()
     assert.same({ "timeout", 2 }, { r.jobs[1].status, r.jobs[1].attempts })
   end)
 
+  helper.each_model("gives a report that can be sent away", function(M)
+    local function measure()
+      local made = require("heddle.mix").new { jobs = 3, kinds = { a = { cpu = 0 } } }
+      return require("heddle.service").new {
+        model = "process", workers = 2, seed = 1, quiet = true, mix = made,
+      }:run()
+    end
+    local r = M.start(measure):result()
+    assert.equal(3, r:totals().done)
+    assert.equal(2, #r:workers())
+    assert.equal("done", r.jobs[3].status)
+    assert.matches("^processes: 3 jobs, 2 workers, seed 1\n", r:text())
+  end)
+
   each("tries nothing again once the time is up", function(start)
     local function fail()
       require("heddle").sleep(0.005)

@@ -68,6 +68,7 @@ end
 ---@return heddle.report.Report
 function service_figures.report(self, run, before, interrupted)
   local ledger, earlier = run.ledger, run.earlier
+  for _, worker in ipairs(ledger.workers) do worker.handle = nil end -- a report may be sent away
   local after = service_figures.take(self)
   return report.new {
     model = self.model, worker_count = self.workers, seed = self.seed, mix = self.mix,
