@@ -256,6 +256,16 @@ describe("heddle.service", function()
     refuses("jobs%[1%]: a table with a size .*", { model = "task", jobs = { 5 } })
     refuses("jobs%[1%]%.size: a number >= 0 expected, got %-2",
       { model = "task", jobs = { { size = -2 } } })
+    for pattern, jobs in pairs {
+      ["%[1%]%.knd: there is no such key: did you mean 'kind'%?"] = { { size = 1, knd = "x" } },
+      ["%[2%]%.run: a function expected, got 5"] = { { size = 1 }, { size = 1, run = 5 } },
+      [": a list expected, got the key 'sizes'"] = { sizes = { 1 } },
+      [": a number or a list expected, got a mix: say mix="] = require("heddle.mix").reference(1),
+    } do
+      refuses("jobs" .. pattern, { model = "task", jobs = jobs })
+    end
+    refuses("quiet: a boolean expected, got 5", { model = "task", quiet = 5 })
+    refuses("progress: a function expected, got true", { model = "task", progress = true })
     refuses("method: only processes have one, not threads", { model = "thread", method = "fork" })
     refuses("method: one of .* expected, got vfork", { model = "process", method = "vfork" })
     refuses("full_time: it needs a time", { model = "task", full_time = true })

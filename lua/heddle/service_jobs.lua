@@ -1,16 +1,21 @@
 --- The jobs a service is given, as a plan: so many of the reference demo's, a mix's, or a list of
 -- the caller's own.
--- Stands on: heddle.mix, heddle.mix_check, heddle.mix_load, heddle.mix_plan, heddle.shared.
+-- Stands on: heddle.mix, heddle.mix_check, heddle.mix_load, heddle.mix_plan, heddle.shared,
+-- heddle.usage.
 
 local mix = require "heddle.mix"
 local mix_check = require "heddle.mix_check"
 local mix_load = require "heddle.mix_load"
 local mix_plan = require "heddle.mix_plan"
 local shared = require "heddle.shared"
+local usage = require "heddle.usage"
 
 local service_jobs = {}
 
 local DEMO_KIND = "CPUBoundJob"
+local NAMES = {
+  "after", "at", "kind", "lock", "number", "retries", "run", "size", "steps", "timeout",
+}
 local ROUNDS = 1e6 -- of SHA3-512 in a job of size 1
 
 
@@ -24,12 +29,34 @@ local function is_finite(x)
 end
 
 
+--- What a job of the caller's may say, as `mix:jobs` tells it: the type of each key.
+local KEYS = {
+  number = "number", kind = "string", size = "number", steps = "table", run = "function",
+  at = "number", after = "number", lock = "string", timeout = "number", retries = "number",
+}
+
+local function check_keys(i, job)
+  for key, value in pairs(job) do
+    local expected = KEYS[key]
+    if not expected then
+      local near = type(key) == "string" and usage.nearest(key, NAMES)
+      refuse("jobs[%d].%s: there is no such key%s", i, tostring(key),
+        near and (": did you mean '%s'?"):format(near) or "")
+    end
+    if type(value) ~= expected then
+      refuse("jobs[%d].%s: a %s expected, got %s", i, key, expected, tostring(value))
+    end
+  end
+end
+
+
 local function check_job(i, job)
   local is_job = type(job) == "table" and (math.type(job.size) or type(job.run) == "function"
     or type(job.steps) == "table")
   if not is_job then
     refuse("jobs[%d]: a table with a size (a number), run (a function) or steps expected", i)
   end
+  check_keys(i, job)
   if job.size and not is_finite(job.size) then
     refuse("jobs[%d].size: a number >= 0 expected, got %s", i, tostring(job.size))
   end
@@ -97,12 +124,19 @@ end
 
 --- A list of the caller's jobs as a plan.
 local function of_list(list, seed)
+  if mix.is(list) then refuse "jobs: a number or a list expected, got a mix: say mix=" end
+  for key in pairs(list) do
+    if math.type(key) ~= "integer" or key < 1 then
+      refuse("jobs: a list expected, got the key '%s'", tostring(key))
+    end
+  end
   local plan = {
     count = #list, seed = seed, kinds = {}, about = 1.0, kind = shared.array("int", #list),
     amounts = { shared.array("float", #list) },
   }
   local places = {}
-  for i, job in ipairs(list) do
+  for i = 1, #list do
+    local job = list[i]
     check_job(i, job)
     plan.kind[i] = kind_of(plan, places, job)
     plan.amounts[1][i] = job.size or 0.0

@@ -96,6 +96,15 @@ local function make_plan(opts, seed)
 end
 
 
+--- An option of a plain type.
+local function check_type(name, value, expected)
+  if value ~= nil and type(value) ~= expected then
+    misuse("%s: a %s expected, got %s", name, expected, tostring(value))
+  end
+  return value
+end
+
+
 --- The path of a queue that outlives the program, and the seed of the jobs that it holds already.
 local function check_queue(path)
   if path == nil then return nil end
@@ -122,7 +131,9 @@ function service_options.check(opts)
   local seed = opts.seed or queue_seed or math.random(0, MAX_SEED)
   self.seed = need_whole("seed", seed, math.mininteger)
   self.plan, self.mix = make_plan(opts, self.seed)
-  self.full_time, self.quiet, self.progress = opts.full_time, opts.quiet, opts.progress
+  self.full_time = check_type("full_time", opts.full_time, "boolean")
+  self.quiet = check_type("quiet", opts.quiet, "boolean")
+  self.progress = check_type("progress", opts.progress, "function")
   self.clear, self.queue = opts.progress and CLEAR or nil, path
   if self.full_time and not self.time then misuse("full_time: it needs a time") end
   return self
