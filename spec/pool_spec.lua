@@ -169,6 +169,51 @@ describe("the end of a pool", function()
     assert.equal(1, p:stats().cancelled)
   end)
 
+  -- Waits until nothing is left of those pools; what ended is forgotten when another is made.
+  local function forgotten(weak)
+    wait_for(function()
+      collectgarbage()
+      pool.new("coroutines", 1):shutdown()
+      return next(weak) == nil
+    end)
+  end
+
+  each("is begun when it is collected: its jobs are done, its workers end", function(model)
+    local weak = setmetatable({}, { __mode = "k" })
+    local function forget()
+      local p, fs = pool.new(model, 2), {}
+      weak[p.inner] = true
+      for i = 1, 5 do fs[i] = p:submit(nap, 0.001, i) end
+      return fs
+    end
+    local function check()
+      for i, f in ipairs(forget()) do
+        collectgarbage()
+        assert.equal(i, f:result())
+      end
+    end
+    check()
+    forgotten(weak)
+  end)
+
+  each("is not begun while it is read or waited for", function(model)
+    local r = helper.heddle { "-e", ([[
+      local pool = require "heddle.pool"
+      local function square(x) return x * x end
+      local n, sum = 0, 0
+      for _, v in pool.new("%s", 2):imap(square, function()
+        collectgarbage()
+        n = n + 1
+        return n <= 30 and n or nil
+      end) do
+        sum = sum + v
+      end
+      print(sum, #pool.new("%s", 1):map(square, { 1, 2, 3 }))
+    ]]):format(model, model) }
+    assert.equal("9455\t3\n", r.out)
+    assert.equal("", r.err)
+  end)
+
   each("terminate cancels everything and stops what runs", function(model)
     local p, fs = pool.new(model, 2), {}
     for i = 1, 20 do fs[i] = p:submit(nap, 60) end
@@ -186,14 +231,10 @@ describe("the end of a pool", function()
     local weak = setmetatable({}, { __mode = "k" })
     for _ = 1, 3 do
       local p = pool.new(model, 1)
-      weak[p] = true
+      weak[p.inner] = true
       p:terminate()
     end
-    wait_for(function()
-      pool.new("coroutines", 1):shutdown()
-      collectgarbage()
-      return next(weak) == nil
-    end)
+    forgotten(weak)
   end)
 
   each("leaving its block by an error terminates it", function(model)

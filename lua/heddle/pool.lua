@@ -26,6 +26,11 @@ local pool = {}
 local methods = {}
 local meta = { __index = methods, __name = "heddle.pool", __uncopyable = "pool" }
 
+-- What methods are called on only refers to the pool, so that a pool that the script has forgotten
+-- can be told from one that its workers and futures still need: it is closed. So no method that
+-- gives it jobs ends in a tail call: `self` has to live as long.
+local inner_meta = { __uncopyable = "pool" }
+
 local misuse, show = core.misuse, pool_options.show
 
 -- All that were made in this interpreter and were not joined.
@@ -55,7 +60,8 @@ end
 
 
 ---A pool of workers that do the jobs they are given. It belongs to this interpreter. One that is
----left open does its jobs when the program, or the worker that made it, ends.
+---left open does its jobs when the program, or the worker that made it, ends; one that is collected
+---is closed.
 ---@param model string "coroutines", "threads", "isolates" or "processes"
 ---@param workers? integer how many; without it heddle.cores()
 ---@param options? heddle.pool.Options
@@ -87,38 +93,43 @@ function pool.new(model, workers, options)
     unasked = {}, -- failed futures
     callbacks = {}, -- tasks of on_done
     over = sync.event(), -- set when closed and nothing is left
-  }, meta)
+  }, inner_meta)
   p.over.name = "the jobs of " .. p.name
   p.backend.open(p)
   forget_ended()
   all[p] = true
-  return p
+  return setmetatable({ name = p.name, id = p.id, inner = p }, meta)
 end
 
 
 -- submitting ------------------------------------------------------------------------------------
 
+-- Returns the pool itself.
 local function check(self, what, level)
   level = level or 3
   if getmetatable(self) ~= meta then
     misuse(level, "bad-self", "pool:%s: self: a pool expected, got %s (call it with a colon)",
       what, type(self))
-  elseif self.interpreter ~= jobs.interpreter() then
-    misuse(level, "pool-elsewhere", "pool:%s: %s belongs to the process that made it", what,
-      self.name)
   end
+  local p = self.inner
+  if p.interpreter ~= jobs.interpreter() then
+    misuse(level, "pool-elsewhere", "pool:%s: %s belongs to the process that made it", what,
+      p.name)
+  end
+  return p
 end
 
 
 local function check_open(self, what)
-  check(self, what, 4)
-  if self.broken then
-    local err = self.broken.err
+  local p = check(self, what, 4)
+  if p.broken then
+    local err = p.broken.err
     error(type(err) == "string" and ("pool:%s: %s is broken: %s [pool-broken]")
-      :format(what, self.name, err) or err, 3)
-  elseif self.closed then
-    misuse(3, "pool-closed", "pool:%s: %s was closed", what, self.name)
+      :format(what, p.name, err) or err, 3)
+  elseif p.closed then
+    misuse(3, "pool-closed", "pool:%s: %s was closed", what, p.name)
   end
+  return p
 end
 
 
@@ -130,22 +141,22 @@ end
 
 
 -- Takes back what was counted for a job that could not be sent.
-local function unsent(self, f)
-  self.open[f] = nil
+local function unsent(p, f)
+  p.open[f] = nil
   f:leave_line()
 end
 
 
 -- Called by a method: errors tell the place of its caller.
-local function submit(self, place, fn, ...)
-  local f = future.new(self, place)
-  core.enter(self, 1)
-  self.open[f] = true
-  local fine, sent = pcall(self.backend.submit, self, f, fn, ...)
+local function submit(p, place, fn, ...)
+  local f = future.new(p, place)
+  core.enter(p, 1)
+  p.open[f] = true
+  local fine, sent = pcall(p.backend.submit, p, f, fn, ...)
   if fine and sent then return f end
-  unsent(self, f)
+  unsent(p, f)
   if not fine then error(core.unplaced(sent), 3) end
-  f:abandon(self.given_up)
+  f:abandon(p.given_up)
   return f
 end
 
@@ -155,9 +166,9 @@ end
 ---@param ... any its arguments
 ---@return heddle.future
 function methods:submit(fn, ...)
-  check_open(self, "submit")
+  local p = check_open(self, "submit")
   check_function("submit", fn)
-  local f = submit(self, core.place(), fn, ...)
+  local f = submit(p, core.place(), fn, ...)
   return f
 end
 
@@ -175,9 +186,9 @@ local applied = {
 ---@param ... any its arguments
 ---@return any ... its results; its error is raised
 function methods:apply(fn, ...)
-  check_open(self, "apply")
+  local p = check_open(self, "apply")
   check_function("apply", fn)
-  local f = submit(self, core.place(), fn, ...)
+  local f = submit(p, core.place(), fn, ...)
   local _ <close> = setmetatable({ future = f }, applied)
   return f:result()
 end
@@ -224,11 +235,12 @@ end
 ---@return table? results in the list's order, with n
 ---@return string? reason nil, "timeout"
 function methods:map(fn, list, options)
-  check_open(self, "map")
+  local p = check_open(self, "map")
   check_function("map", fn)
   local n = check_list("map", list)
   local chunk, timeout = check_map_options("map", options)
-  return pool_map.run(self, fn, list, n, chunk, false, timeout)
+  local results, why = pool_map.run(p, fn, list, n, chunk, false, timeout)
+  return results, why
 end
 
 
@@ -238,7 +250,7 @@ end
 ---@param options? {chunk?: integer, timeout?: number}
 ---@return table? results, string? reason
 function methods:starmap(fn, list, options)
-  check_open(self, "starmap")
+  local p = check_open(self, "starmap")
   check_function("starmap", fn)
   local n = check_list("starmap", list)
   for i = 1, n do
@@ -248,7 +260,8 @@ function methods:starmap(fn, list, options)
     end
   end
   local chunk, timeout = check_map_options("starmap", options)
-  return pool_map.run(self, fn, list, n, chunk, true, timeout)
+  local results, why = pool_map.run(p, fn, list, n, chunk, true, timeout)
+  return results, why
 end
 
 
@@ -258,7 +271,7 @@ local function stream(self, what, fn, ordered, iterable, state, control)
     misuse(2, "bad-argument", "pool:%s: iterable: a list or an iterator function expected, got %s",
       what, type(iterable))
   end
-  return pool_imap.open(self, fn, ordered, iterable, state, control)
+  return pool_imap.open(self, self.inner, fn, ordered, iterable, state, control)
 end
 
 
@@ -290,43 +303,42 @@ end
 
 ---No more jobs; those that it has are done.
 function methods:close()
-  check(self, "close")
-  core.close(self)
+  core.close(check(self, "close"))
 end
 
 
 -- Reports the errors that nobody asked for.
-local function report_unasked(self)
+local function report_unasked(p)
   local unasked = {}
-  for f in pairs(self.unasked) do unasked[#unasked + 1] = f end
+  for f in pairs(p.unasked) do unasked[#unasked + 1] = f end
   table.sort(unasked, function(a, b) return a.id < b.id end)
   for _, f in ipairs(unasked) do
-    self.unasked[f] = nil
+    p.unasked[f] = nil
     io.stderr:write(("heddle: job %s of %s failed, and nobody asked for its result: %s\n%s\n")
-      :format(f.name, self.name, tostring(f.failure.err), f:traceback()))
+      :format(f.name, p.name, tostring(f.failure.err), f:traceback()))
   end
 end
 
 
-local function await_callbacks(self, left)
+local function await_callbacks(p, left)
   local own = native.current()
-  for task in pairs(self.callbacks) do
+  for task in pairs(p.callbacks) do
     if task ~= own and not task:join(left()) then return false end
   end
   return true
 end
 
 
-local function join(self, timeout)
+local function join(p, timeout)
   local limit = timeout and native.now() + timeout
   local function left()
     return limit and math.max(0, limit - native.now())
   end
-  local ended = self.over:wait(left()) and self.backend.await(self, left)
-    and await_callbacks(self, left)
+  local ended = p.over:wait(left()) and p.backend.await(p, left)
+    and await_callbacks(p, left)
   if not ended then return nil, "timeout" end
-  all[self] = nil
-  report_unasked(self)
+  all[p] = nil
+  report_unasked(p)
   return true
 end
 
@@ -336,21 +348,20 @@ end
 ---@param timeout? number seconds
 ---@return true? ended, string? reason nil, "timeout"
 function methods:join(timeout)
-  check(self, "join")
+  local p = check(self, "join")
   if timeout ~= nil and not (type(timeout) == "number" and timeout >= 0) then
     misuse(2, "bad-time", "pool:join: timeout: a number of seconds >= 0 expected, got %s",
       show(timeout))
-  elseif not self.closed then
-    misuse(2, "pool-open", "pool:join: %s is open (close it first)", self.name)
+  elseif not p.closed then
+    misuse(2, "pool-open", "pool:join: %s is open (close it first)", p.name)
   end
-  return join(self, timeout)
+  return join(p, timeout)
 end
 
 
 ---Stops the workers for good; jobs that have not ended are cancelled.
 function methods:terminate()
-  check(self, "terminate")
-  core.terminate(self)
+  core.terminate(check(self, "terminate"))
 end
 
 
@@ -358,7 +369,7 @@ end
 ---@param options? {wait?: boolean, cancel?: boolean} wait (true): joins it; cancel (false): drops
 ---the jobs that have not begun
 function methods:shutdown(options)
-  check(self, "shutdown")
+  local p = check(self, "shutdown")
   if options ~= nil and type(options) ~= "table" then
     misuse(2, "bad-argument", "pool:shutdown: options: a table expected, got %s", type(options))
   end
@@ -370,49 +381,57 @@ function methods:shutdown(options)
       misuse(2, "bad-option", "pool:shutdown: %s: true or false expected, got %s", key, show(value))
     end
   end
-  self:close()
+  core.close(p)
   if options and options.cancel then
-    for work in pairs(self.open) do
-      if work.state == "pending" then self.backend.withdraw(self, work) end
+    for work in pairs(p.open) do
+      if work.state == "pending" then p.backend.withdraw(p, work) end
     end
   end
-  if not options or options.wait ~= false then join(self) end
+  if not options or options.wait ~= false then join(p) end
 end
 
 
 function meta:__close(err)
-  if self.interpreter ~= jobs.interpreter() then return end -- a fork's copy
-  if err ~= nil then core.terminate(self) else core.close(self) end
-  join(self)
+  local p = self.inner
+  if p.interpreter ~= jobs.interpreter() then return end -- a fork's copy
+  if err ~= nil then core.terminate(p) else core.close(p) end
+  join(p)
+end
+
+
+function meta:__gc()
+  local p = self.inner
+  if p and p.interpreter == jobs.interpreter() then core.close(p) end
 end
 
 
 -- The jobs that are left, but for those that were cancelled in line.
-local function wanted(self)
-  return math.max(0, self.left - math.max(0, self.in_vain))
+local function wanted(p)
+  return math.max(0, p.left - math.max(0, p.in_vain))
 end
 
 
 ---Counts: workers alive, busy ones, jobs pending, and how jobs and workers ended so far.
 ---@return table<"workers"|"busy"|"pending"|"done"|"failed"|"cancelled"|"died"|"restarted", integer>
 function methods:stats()
-  check(self, "stats")
-  local busy = self.backend.busy(self)
+  local p = check(self, "stats")
+  local busy = p.backend.busy(p)
   return {
-    workers = self.backend.live(self), busy = busy,
-    pending = math.max(0, wanted(self) - busy),
-    done = self.done, failed = self.failed, cancelled = self.cancelled,
-    died = self.died, restarted = self.restarted,
+    workers = p.backend.live(p), busy = busy,
+    pending = math.max(0, wanted(p) - busy),
+    done = p.done, failed = p.failed, cancelled = p.cancelled,
+    died = p.died, restarted = p.restarted,
   }
 end
 
 
 function meta:__tostring()
-  local state = self.broken and "broken" or self.terminated and "terminated"
-    or self.closed and "closed" or "open"
-  local why = self.size_by and " for the cores by " .. self.size_by or ""
-  return ("pool %s (%s, %d %s%s, %d jobs left)"):format(self.name, state, self.size,
-    pool_options.plurals[self.kind], why, wanted(self))
+  local p = self.inner
+  local state = p.broken and "broken" or p.terminated and "terminated"
+    or p.closed and "closed" or "open"
+  local why = p.size_by and " for the cores by " .. p.size_by or ""
+  return ("pool %s (%s, %d %s%s, %d jobs left)"):format(p.name, state, p.size,
+    pool_options.plurals[p.kind], why, wanted(p))
 end
 
 

@@ -19,6 +19,7 @@ local AHEAD = 8 -- items out for each worker
 ---@field pending integer items posted and not settled, and one while there may be more
 ---@field news table an event
 ---@field turn table a lock, of who reads it
+---@field owner table? what refers to the pool: it is not collected meanwhile
 ---@field source_error table? {error} that the source raised
 ---@field exhausted boolean
 ---@field over boolean nobody wants more
@@ -62,7 +63,7 @@ end
 -- It gives out nothing more.
 local function end_stream(self)
   if self.ended then return end
-  self.ended = true
+  self.ended, self.owner = true, nil
   self.pool.open[self] = nil
   leave_stream(self)
 end
@@ -162,18 +163,19 @@ end
 
 
 ---Begins to send what an iterable gives.
+---@param owner table what refers to the pool
 ---@param p table the pool
 ---@param fn function
 ---@param ordered boolean
 ---@param iterable table|function
 ---@return function next, nil, nil, heddle.pool.stream closing it drops what was not begun
-function pool_imap.open(p, fn, ordered, iterable, state, control)
+function pool_imap.open(owner, p, fn, ordered, iterable, state, control)
   local source = type(iterable) == "table" and items_of(iterable) or iterable
   local self = setmetatable({
     pool = p, fn = fn, source = source, state = state, control = control, ordered = ordered,
     fed = 0, given = 0, back = 0, pending = 1, ready = {}, news = core.news(p, "imap"),
     exhausted = false, over = false, values = p.retry > 0 and {} or nil,
-    turn = sync.lock(),
+    turn = sync.lock(), owner = owner,
   }, stream)
   self.turn.name = "imap of " .. p.name
   p.open[self] = true

@@ -245,7 +245,7 @@ local waiting = {
 }
 
 
----Maps a list and waits for it.
+---Maps a list and waits for it. Called by a method: errors tell the place of its caller.
 ---@param p table the pool
 ---@param fn function
 ---@param list table
@@ -264,7 +264,7 @@ function pool_map.run(p, fn, list, n, chunk, spread, timeout)
   end
   p.open[m] = true
   local sent, err = pcall(post, p, m)
-  if not sent then error(core.unplaced(err), 2) end
+  if not sent then error(core.unplaced(err), 3) end
   if not m.news:wait(limit and math.max(0, limit - native.now())) then return nil, "timeout" end
   if m.failed then core.raise(p, m.failure) end
   return m.results
