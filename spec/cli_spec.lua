@@ -29,7 +29,12 @@ end
 
 describe("the command", function()
   it("shows help and version", function()
-    assert.matches("^Usage: heddle ", heddle({ "--help" }).out)
+    local help = heddle({ "--help" }).out
+    assert.matches("^Usage: heddle ", help)
+    local known = heddle({ "--nosuch" }).err:match "there are (.*)"
+    for option in known:gmatch "%-%-%l[%l-]*" do
+      assert.is_truthy(help:find("   " .. option, 1, true), option)
+    end
     assert.equal(heddle({ "--help" }).out, heddle({ "-h" }).out)
     assert.matches("^heddle %d+%.%d+", heddle({ "--version" }).out)
     for _, verb in ipairs { "demo", "compare", "run", "list" } do

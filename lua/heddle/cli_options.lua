@@ -36,6 +36,9 @@ cli_options.OPTIONS = {
   { "--report", "FILE", "the same as one HTML page, or the lanes alone (FILE.svg)" },
   { "--timeline", "", "the same as lanes of characters, on stdout" },
   { "--live", "", "a view of what runs and waits, on stderr, while it runs" },
+  { "--json", "FILE", "demo, compare: the results as JSON (- is stdout)" },
+  { "--csv", "FILE", "demo, compare: the raw samples as CSV" },
+  { "--markdown", "FILE", "demo, compare: the results as tables" },
   { "--quiet", "", "demo, compare: no log lines and no progress" },
   { "--no-color", "", "no colours (the variable NO_COLOR too)" },
   { "--help", "", "show this help (-h, too)" },
@@ -52,7 +55,7 @@ Examples:
    heddle demo threads --jobs=8 --seed=42
    heddle -e 'print(require("heddle").cores())']]
 
-local INDENT, WIDTH = 18, 80
+local INDENT, WIDTH = 20, 80
 
 
 -- A text in lines that fit behind an indent.
