@@ -3,6 +3,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "loop/misuse_lua.h"
+#include "sync/holder_lua.h"
 #include "value/value.h"
 
 #include <stdio.h>
@@ -214,8 +215,9 @@ static int m_tostring(lua_State *L) {
   char label[80], state[64];
   sync_label(object, label, sizeof label);
   sync_classes[object->kind]->describe(object, state, sizeof state);
-  lua_pushfstring(L, "%s %s (%s, %d waiting)", metas[object->kind] + 7, label, state,
-                  (int)count_waiters(object));
+  holder_push(L, object);
+  lua_pushfstring(L, "%s %s (%s%s, %d waiting)", metas[object->kind] + 7, label, state,
+                  lua_tostring(L, -1), (int)count_waiters(object));
   return 1;
 }
 

@@ -16,7 +16,7 @@ static void describe(struct sync_object *object, char *text, size_t size) {
   const struct sync_rlock *rlock = (struct sync_rlock *)object;
   uint32_t process, task;
   if (sync_lock_holder(&rlock->lock, &process, &task))
-    snprintf(text, size, "held %u deep by task %u", rlock->levels, task);
+    snprintf(text, size, "held %u deep", rlock->levels);
   else
     sync_lock_class.describe(object, text, size);
 }
