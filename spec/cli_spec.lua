@@ -195,7 +195,7 @@ end)
 
 describe("heddle demo", function()
   helper.case_limit = 60
-  local SMALL = { "--jobs=2", "--seed=42", "--workers=2" }
+  local SMALL = { "--jobs=2", "--seed=42", "--workers=2", "--time=100" }
 
   local function demo(words, options)
     local all = { "demo", table.unpack(words) }

@@ -105,7 +105,7 @@ describe("heddle.service", function()
   it("ends when the jobs are done, and with full_time when the time is up", function()
     local now = require("heddle").now
     local began = now()
-    run { model = "thread", jobs = small_jobs(1), time = 20 }
+    run { model = "thread", jobs = small_jobs(1), time = 200 }
     assert.is_true(now() - began < 5 * helper.slack)
     began = now()
     local r = run { model = "thread", jobs = small_jobs(1), time = 0.3, full_time = true }
@@ -136,7 +136,7 @@ describe("heddle.service", function()
   it("replaces workers that die, and does all jobs", function()
     local die = { run = function() require("heddle.process").current():kill(9) end }
     local small = { size = SIZE }
-    local r = run { model = "process", jobs = { die, die, small, die, small, small }, time = 20 }
+    local r = run { model = "process", jobs = { die, die, small, die, small, small }, time = 200 }
     local t = r:totals()
     assert.same({ 3, 3, 0 }, { t.done, t.failed, t.left })
     assert.is_true(#r:workers() >= 4)
@@ -153,7 +153,7 @@ describe("heddle.service", function()
         worker:join()
       end
     end)
-    local t = run({ model = "process", mix = plan, time = 20 }):totals()
+    local t = run({ model = "process", mix = plan, time = 200 }):totals()
     killer:cancel()
     killer:join()
     assert.equal(2000, t.done + t.failed)
@@ -177,7 +177,7 @@ describe("heddle.service", function()
   end)
 
   it("logs what the reference logs", function()
-    local r = logged "model='threads', workers=2, jobs=3, seed=0, time=20"
+    local r = logged "model='threads', workers=2, jobs=3, seed=0, time=200"
     assert.equal("3\t0\n", r.out)
     assert.equal(1, count(r.err, "Starting Service%-1\n"))
     assert.equal(1, count(r.err, "Thread%-1 is starting work\n"))

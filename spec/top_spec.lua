@@ -18,7 +18,10 @@ local function child(code, words)
     helper.quote(helper.absolute_executable()), words or "", stem .. ".lua", go, go)
   local self = setmetatable({ out = io.popen(line), go = assert(io.open(go, "w")) }, Child)
   self.paths = { stem, stem .. ".lua", go }
-  self.pid = math.tointeger(self.out:read "l")
+  for text in self.out:lines() do -- a live view may come first
+    self.pid = math.tointeger(text)
+    if self.pid then break end
+  end
   return self
 end
 
