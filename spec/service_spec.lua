@@ -188,6 +188,9 @@ describe("heddle.service", function()
     assert.equal(2, count(r.err, "Thread%-%d has no work to do\n"))
     assert.equal(2, count(r.err, "Thread%-%d has finished work\n"))
     assert.matches("Stopping Service%-1\n$", r.err)
+    assert.not_matches("seed", r.err)
+    r = logged "model='threads', workers=1, jobs=0"
+    assert.equal(1, count(r.err, "Starting Service%-1\nService%-1 has drawn seed %d+\n"))
   end)
 
   it("looks for work again while full_time lasts, and is silent when quiet", function()

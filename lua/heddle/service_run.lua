@@ -207,6 +207,7 @@ end
 
 local function start(self, run)
   service_worker.log(self, "Starting %s", self.name)
+  if self.drawn then service_worker.log(self, "%s has drawn seed %d", self.name, self.seed) end
   run.lock:acquire()
   tell_recorder(self, run)
   run.ledger.t0 = heddle.now()
