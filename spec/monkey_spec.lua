@@ -257,6 +257,35 @@ describe("LuaSocket", function()
     assert.equal("true\n3000000\n0\ntrue\ttrue\ndatagram\nnil\ttimeout\ntrue\n", run.all)
   end)
 
+  it("that is closed is told to who waits for it, and is never ready", function()
+    local run = patched("socket", [[
+      local socket = require "socket"
+      local listener = assert(socket.bind("127.0.0.1", 0))
+      local client = assert(socket.connect("127.0.0.1", (select(2, listener:getsockname()))))
+      local peer, datagrams = listener:accept(), socket.udp()
+      datagrams:setsockname("127.0.0.1", 0)
+      local waiting = {}
+      for i, one in ipairs { client, datagrams } do
+        waiting[i] = task.start(function()
+          local data, why = one:receive() -- of datagrams LuaSocket says "" here
+          return data or why
+        end)
+      end
+      waiting[3] = task.start(function() return select(2, listener:accept()) end)
+      heddle.yield()
+      client:close()
+      datagrams:close()
+      listener:close()
+      local others = { socket.udp(), socket.udp(), socket.udp() } -- with their numbers
+      for i = 1, 3 do print((waiting[i]:result(20))) end
+      print(client:close() ~= nil, #others)
+      local read, write, why = socket.select({ client }, { datagrams }, 0.01)
+      print(#read, #write, why)
+      peer:close()
+    ]])
+    assert.equal("closed\n\nclosed\ntrue\t3\n0\t0\ttimeout\n", run.all)
+  end)
+
   it("that is missing is named", function()
     local run = helper.script [[
       package.path = ""

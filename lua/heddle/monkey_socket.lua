@@ -112,8 +112,15 @@ local function datagram(name)
   end
 end
 
+-- Closes the socket; tasks that wait for it hear of it.
+function Socket:close()
+  local fd = self.raw:getfd()
+  if fd >= 0 then net.closing(fd) end
+  return self.raw:close()
+end
+
 local Datagram = {
-  __name = "socket", settimeout = Socket.settimeout,
+  __name = "socket", settimeout = Socket.settimeout, close = Socket.close,
   receive = datagram "receive", receivefrom = datagram "receivefrom",
   send = datagram "send", sendto = datagram "sendto",
 }
@@ -129,7 +136,7 @@ local function complete(class)
     return function(me, ...) return method(me.raw, ...) end
   end
   class.__tostring = function(self) return tostring(self.raw) end
-  class.__close = function(self) self.raw:close() end
+  class.__close = Socket.close
 end
 
 complete(Socket)
@@ -169,15 +176,16 @@ local function connector(socket)
 end
 
 
--- Waits until one of the sockets is ready, a task for each.
+-- Waits until one of the sockets is ready, a task for each; closed ones never are.
 local function await_any(readers, writers, seconds)
   local event, tasks = sync.event(), {}
   for write, list in pairs { [false] = readers or {}, [true] = writers or {} } do
     for _, one in ipairs(list) do
-      tasks[#tasks + 1] = task.start({ daemon = true }, function()
-        net.wait(one:getfd(), write)
+      local fd = one:getfd()
+      tasks[#tasks + 1] = fd >= 0 and task.start({ daemon = true }, function()
+        net.wait(fd, write)
         event:set()
-      end)
+      end) or nil
     end
   end
   event:wait(seconds)

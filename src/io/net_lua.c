@@ -48,12 +48,18 @@ static int f_text(lua_State *L) {
   return 1;
 }
 
+struct fd_wait {
+  struct pollfd fd;
+  bool waited;
+};
+
+// Whoever was woken is to try: what the descriptor was may be closed, and its number another's.
 static bool wait_attempt(void *object, struct park_self *self) {
-  struct pollfd *fd = object;
-  if (poll(fd, 1, 0) > 0) return true;
-  if (!self->enlist || fds_wait(loop_self->current, fd->fd, (uint32_t)fd->events, false))
-    return false;
-  return true; // the try that follows tells what is wrong
+  struct fd_wait *w = object;
+  if (w->waited || poll(&w->fd, 1, 0) > 0) return true;
+  if (!self->enlist) return false;
+  w->waited = fds_wait(loop_self->current, w->fd.fd, (uint32_t)w->fd.events, false);
+  return !w->waited; // the try that follows tells what is wrong
 }
 
 static int wait_finish(lua_State *L, void *object, struct park_self *self, bool got) {
@@ -66,15 +72,22 @@ static int wait_finish(lua_State *L, void *object, struct park_self *self, bool 
 static const struct loop_op wait_op = {
     .name = "socket", .attempt = wait_attempt, .finish = wait_finish};
 
-// net.wait(fd, write, timeout) -> true, when the descriptor can be read (or written) | nil,
-// "timeout"
+// net.wait(fd, write, timeout) -> true, when it makes sense to try to read (or write) the
+// descriptor | nil, "timeout"
 static int f_wait(lua_State *L) {
   int number = (int)luaL_checkinteger(L, 1);
   double timeout = luaL_optnumber(L, 3, -1);
-  struct pollfd *fd = lua_newuserdatauv(L, sizeof *fd, 0);
+  luaL_argcheck(L, number >= 0, 1, "a descriptor expected");
+  struct fd_wait *w = lua_newuserdatauv(L, sizeof *w, 0);
   struct park_self ask = {0};
-  *fd = (struct pollfd){.fd = number, .events = lua_toboolean(L, 2) ? POLLOUT : POLLIN};
-  return loop_block(L, &wait_op, fd, &ask, timeout);
+  *w = (struct fd_wait){.fd = {.fd = number, .events = lua_toboolean(L, 2) ? POLLOUT : POLLIN}};
+  return loop_block(L, &wait_op, w, &ask, timeout);
+}
+
+// net.closing(fd): the descriptor is about to be closed; who waits for it tries once more.
+static int f_closing(lua_State *L) {
+  fds_close(loop_self->interp, (int)luaL_checkinteger(L, 1));
+  return 0;
 }
 
 // net.resolve(host, port, timeout) -> list of addresses | nil, message, code
@@ -291,7 +304,7 @@ static const luaL_Reg listener_methods[] = {
     {"accept", m_accept}, {"close", m_close_listener}, {NULL, NULL}};
 static const luaL_Reg functions[] = {
     {"address", f_address}, {"connect", f_connect}, {"listen", f_listen}, {"resolve", f_resolve},
-    {"text", f_text},       {"wait", f_wait},       {NULL, NULL}};
+    {"text", f_text},       {"closing", f_closing}, {"wait", f_wait},     {NULL, NULL}};
 
 // Opens heddle.native.net.
 int luaopen_heddle_native_net(lua_State *L) {
