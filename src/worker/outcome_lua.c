@@ -172,17 +172,22 @@ int worker_m_join(lua_State *L) { return wait_for_end(L, &join_op); }
 // h:result([timeout]) -> the function's results; raises its error
 int worker_m_result(lua_State *L) { return wait_for_end(L, &result_op); }
 
-// h:traceback() -> the error's joined traceback, nil if none
-int worker_m_traceback(lua_State *L) {
-  struct worker *w = worker_self(L, "traceback");
-  w->asked = 1;
-  if (!w->ended || strcmp(worker_status(w), "failed") != 0) return 0;
+// Pushes the table of the handle at 1, at 2, with what its worker, which has ended, left in it.
+static void push_outcome(lua_State *L, struct worker *w) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1);
   if (w->model == MODEL_THREAD)
     thread_results(L, w, 2);
   else if (w->end)
     take_message(L, w, 2);
+}
+
+// h:traceback() -> the error's joined traceback, nil if none
+int worker_m_traceback(lua_State *L) {
+  struct worker *w = worker_self(L, "traceback");
+  w->asked = 1;
+  if (!w->ended || strcmp(worker_status(w), "failed") != 0) return 0;
+  push_outcome(L, w);
   push_trace(L, w, 2);
   return 1;
 }
@@ -194,12 +199,7 @@ static void report_unread(lua_State *L, struct worker *w) {
       strcmp(worker_status(w), "failed") != 0)
     return;
   w->asked = 1;
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1);
-  if (w->model == MODEL_THREAD)
-    thread_results(L, w, 2);
-  else if (w->end)
-    take_message(L, w, 2);
+  push_outcome(L, w);
   lua_settop(L, 2);
   lua_pushstring(L, w->head.name);
   push_error(L, w, 2);

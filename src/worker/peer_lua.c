@@ -24,22 +24,10 @@ static struct peer *self(lua_State *L) {
   return peer;
 }
 
-static void set_text(lua_State *L, const char *key, const char *text, size_t size) {
-  lua_pushlstring(L, text, strnlen(text, size));
-  lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
 static void set_seconds(lua_State *L, const char *key, int64_t time) {
   lua_pushnumber(L, clock_seconds(time));
   lua_setfield(L, -2, key);
 }
-
-static void add_row(lua_State *L) { lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1); }
 
 static int32_t pid_at(const struct peer *peer, uint32_t seat) {
   uint32_t used = peer_seat(peer, seat)->used;
@@ -135,21 +123,21 @@ static int m_answered(lua_State *L) {
 // rows -----------------------------------------------------------------------------------------
 
 static void set_seat(lua_State *L, const struct program_seat *seat) {
-  set_integer(L, "tid", seat->tid);
-  set_integer(L, "jobs_done", (lua_Integer)seat->jobs_done);
+  watch_set_integer(L, "tid", seat->tid);
+  watch_set_integer(L, "jobs_done", (lua_Integer)seat->jobs_done);
   set_seconds(L, "lock_wait", seat->lock_wait);
 }
 
 static void add_root(lua_State *L, const struct peer *peer) {
   uint32_t seat = peer_head(peer)->root_seat;
   lua_createtable(L, 0, 8);
-  set_text(L, "model", "process", 7);
-  set_text(L, "name", "main", 4);
-  set_integer(L, "id", peer_head(peer)->root_id);
-  set_integer(L, "seat", seat);
-  set_integer(L, "pid", peer_head(peer)->root_pid);
+  watch_set_text(L, "model", "process", 7);
+  watch_set_text(L, "name", "main", 4);
+  watch_set_integer(L, "id", peer_head(peer)->root_id);
+  watch_set_integer(L, "seat", seat);
+  watch_set_integer(L, "pid", peer_head(peer)->root_pid);
   set_seat(L, peer_seat(peer, seat));
-  add_row(L);
+  watch_add_row(L);
 }
 
 static const char *status_of(const struct peer *peer, uint32_t seat) {
@@ -159,18 +147,18 @@ static const char *status_of(const struct peer *peer, uint32_t seat) {
 static void add_worker(lua_State *L, const struct peer *peer, const struct worker *w) {
   uint32_t seat = w->seat;
   lua_createtable(L, 0, 12);
-  set_text(L, "model", worker_kind(w), 8);
-  set_integer(L, "id", w->id);
-  set_text(L, "name", w->head.name, sizeof w->head.name);
-  set_integer(L, "parent", w->parent);
-  set_text(L, "state", status_of(peer, seat), 8);
+  watch_set_text(L, "model", worker_kind(w), 8);
+  watch_set_integer(L, "id", w->id);
+  watch_set_text(L, "name", w->head.name, sizeof w->head.name);
+  watch_set_integer(L, "parent", w->parent);
+  watch_set_text(L, "state", status_of(peer, seat), 8);
   if (seat) {
-    set_integer(L, "seat", seat - 1);
-    set_integer(L, "pid", pid_at(peer, seat - 1));
+    watch_set_integer(L, "seat", seat - 1);
+    watch_set_integer(L, "pid", pid_at(peer, seat - 1));
     set_seat(L, peer_seat(peer, seat - 1));
   }
-  if (w->model == MODEL_PROCESS && w->pid) set_integer(L, "pid", w->pid);
-  add_row(L);
+  if (w->model == MODEL_PROCESS && w->pid) watch_set_integer(L, "pid", w->pid);
+  watch_add_row(L);
 }
 
 // Calls `add` with a copy of each cell of a live object; a copy does not change while it is read.
@@ -216,12 +204,12 @@ static void add_records(lua_State *L, const struct peer *peer, const struct watc
 static void add_view(lua_State *L, const struct watch_block *block,
                      const struct watch_place *place) {
   lua_createtable(L, 0, 4);
-  set_integer(L, "seat", place->seat);
-  set_integer(L, "tasks", block->count);
+  watch_set_integer(L, "seat", place->seat);
+  watch_set_integer(L, "tasks", block->count);
   set_seconds(L, "at", block->at);
   set_seconds(L, "gil_wait", block->gil_wait);
   set_seconds(L, "gil_held", block->gil_held);
-  add_row(L);
+  watch_add_row(L);
   lua_pushvalue(L, -2);
   for (uint32_t i = 0; i < block->count; i++)
     watch_add_task(L, &block->tasks[i], place);
@@ -282,8 +270,8 @@ static void begin_object(lua_State *L, const struct sync_object *object, uint64_
   char label[128];
   lua_createtable(L, 0, 8);
   sync_label(object, label, sizeof label);
-  set_text(L, "name", label, sizeof label);
-  set_integer(L, "object", (lua_Integer)offset);
+  watch_set_text(L, "name", label, sizeof label);
+  watch_set_integer(L, "object", (lua_Integer)offset);
 }
 
 static void add_if_lock(lua_State *L, const struct peer *peer, const void *object,
@@ -293,9 +281,9 @@ static void add_if_lock(lua_State *L, const struct peer *peer, const void *objec
   if (head->kind != SYNC_LOCK && head->kind != SYNC_RLOCK) return;
   if (!sync_lock_holder(object, &process, &task)) return;
   begin_object(L, head, offset);
-  set_integer(L, "holder", task);
-  set_integer(L, "holder_pid", peer_process(peer, process)->pid);
-  add_row(L);
+  watch_set_integer(L, "holder", task);
+  watch_set_integer(L, "holder_pid", peer_process(peer, process)->pid);
+  watch_add_row(L);
 }
 
 static void add_if_queue(lua_State *L, const struct peer *peer, const void *object,
@@ -304,12 +292,12 @@ static void add_if_queue(lua_State *L, const struct peer *peer, const void *obje
   (void)peer;
   if (queue->head.kind != SYNC_QUEUE) return;
   begin_object(L, &queue->head, offset);
-  set_integer(L, "puts", (lua_Integer)queue->puts);
-  set_integer(L, "gets", (lua_Integer)queue->gets);
-  set_integer(L, "maxsize", (lua_Integer)queue->maxsize);
+  watch_set_integer(L, "puts", (lua_Integer)queue->puts);
+  watch_set_integer(L, "gets", (lua_Integer)queue->gets);
+  watch_set_integer(L, "maxsize", (lua_Integer)queue->maxsize);
   lua_pushboolean(L, queue->closed);
   lua_setfield(L, -2, "closed");
-  add_row(L);
+  watch_add_row(L);
 }
 
 // peer:locks() -> a list of those that are held: {object=, name=, holder=, holder_pid=}

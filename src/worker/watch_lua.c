@@ -9,26 +9,13 @@
 
 static const char *const states[] = {"pending", "running", "blocked"};
 
-static void set_text(lua_State *L, const char *key, const char *text, size_t size) {
-  lua_pushlstring(L, text, strnlen(text, size));
-  lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
 static void set_flag(lua_State *L, const char *key, bool value) {
   lua_pushboolean(L, value);
   lua_setfield(L, -2, key);
 }
 
-// Appends the row on top of the stack to the list below it.
-static void add_row(lua_State *L) { lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1); }
-
 static void set_wait(lua_State *L, uint64_t object, int64_t since, bool timed) {
-  if (object) set_integer(L, "object", (lua_Integer)object);
+  if (object) watch_set_integer(L, "object", (lua_Integer)object);
   if (timed) set_flag(L, "timed", true);
   if (since == 0) return;
   lua_pushnumber(L, clock_seconds(clock_now() - since));
@@ -42,9 +29,9 @@ static struct watch_place place_of(uint32_t seat) {
 }
 
 static void set_place(lua_State *L, const struct watch_place *place) {
-  set_integer(L, "seat", place->seat);
-  if (place->pid) set_integer(L, "pid", place->pid);
-  set_integer(L, "tid", place->tid);
+  watch_set_integer(L, "seat", place->seat);
+  if (place->pid) watch_set_integer(L, "pid", place->pid);
+  watch_set_integer(L, "tid", place->tid);
 }
 
 // tasks ----------------------------------------------------------------------------------------
@@ -52,22 +39,22 @@ static void set_place(lua_State *L, const struct watch_place *place) {
 // Appends a task's row to the list on top of the stack.
 void watch_add_task(lua_State *L, const struct task_view *v, const struct watch_place *place) {
   lua_createtable(L, 0, 12);
-  set_text(L, "model", "task", 4);
-  set_integer(L, "id", v->id);
-  set_text(L, "name", v->name, sizeof v->name);
-  set_text(L, "state", states[v->state % 3], 8);
+  watch_set_text(L, "model", "task", 4);
+  watch_set_integer(L, "id", v->id);
+  watch_set_text(L, "name", v->name, sizeof v->name);
+  watch_set_text(L, "state", states[v->state % 3], 8);
   set_place(L, place);
   set_flag(L, "main", v->main);
-  if (v->where[0]) set_text(L, "where", v->where, sizeof v->where);
-  if (v->job) set_integer(L, "job", v->job - 1);
-  if (v->kind[0]) set_text(L, "kind", v->kind, sizeof v->kind);
+  if (v->where[0]) watch_set_text(L, "where", v->where, sizeof v->where);
+  if (v->job) watch_set_integer(L, "job", v->job - 1);
+  if (v->kind[0]) watch_set_text(L, "kind", v->kind, sizeof v->kind);
   if (v->internal) set_flag(L, "internal", true);
   if (v->lock) set_flag(L, "lock", true);
   if (v->state == VIEW_BLOCKED) {
-    set_text(L, "waits_for", v->what, sizeof v->what);
+    watch_set_text(L, "waits_for", v->what, sizeof v->what);
     set_wait(L, v->object, v->since, v->timed);
   }
-  add_row(L);
+  watch_add_row(L);
 }
 
 // [list][block][seat]
@@ -83,16 +70,16 @@ static int add_tasks(lua_State *L) {
 // The same for a task that waits, as its record says.
 void watch_add_record(lua_State *L, const struct park_record *r, const struct watch_place *place) {
   lua_createtable(L, 0, 12);
-  set_text(L, "model", "task", 4);
-  set_integer(L, "id", r->task);
-  set_text(L, "name", park_who(r), PARK_TEXTS);
-  set_text(L, "state", states[VIEW_BLOCKED], 8);
+  watch_set_text(L, "model", "task", 4);
+  watch_set_integer(L, "id", r->task);
+  watch_set_text(L, "name", park_who(r), PARK_TEXTS);
+  watch_set_text(L, "state", states[VIEW_BLOCKED], 8);
   set_place(L, place);
-  set_text(L, "waits_for", park_what(r), PARK_TEXTS);
-  if (*park_where(r)) set_text(L, "where", park_where(r), PARK_TEXTS);
+  watch_set_text(L, "waits_for", park_what(r), PARK_TEXTS);
+  if (*park_where(r)) watch_set_text(L, "where", park_where(r), PARK_TEXTS);
   if (r->lock) set_flag(L, "lock", true);
   set_wait(L, r->object, r->since, r->timed != 0);
-  add_row(L);
+  watch_add_row(L);
 }
 
 // A loop that did not answer: those of its tasks that wait have said so when it last slept.
@@ -128,12 +115,12 @@ static bool has_loop(const struct program_seat *seat) {
 
 static void add_root(lua_State *L) {
   lua_createtable(L, 0, 8);
-  set_text(L, "model", "process", 7);
-  set_integer(L, "id", arena->root_id);
-  set_text(L, "name", "main", 4);
+  watch_set_text(L, "model", "process", 7);
+  watch_set_integer(L, "id", arena->root_id);
+  watch_set_text(L, "name", "main", 4);
   struct watch_place place = place_of(arena->root_seat);
   set_place(L, &place);
-  add_row(L);
+  watch_add_row(L);
 }
 
 static bool is_live(const struct worker *w) {
@@ -143,15 +130,15 @@ static bool is_live(const struct worker *w) {
 static void add_worker(lua_State *L, const struct worker *w) {
   uint32_t seat = w->seat;
   lua_createtable(L, 0, 12);
-  set_text(L, "model", worker_kind(w), 8);
-  set_integer(L, "id", w->id);
-  set_text(L, "name", w->head.name, sizeof w->head.name);
-  set_integer(L, "parent", w->parent);
-  set_text(L, "state", worker_status(w), 8);
+  watch_set_text(L, "model", worker_kind(w), 8);
+  watch_set_integer(L, "id", w->id);
+  watch_set_text(L, "name", w->head.name, sizeof w->head.name);
+  watch_set_integer(L, "parent", w->parent);
+  watch_set_text(L, "state", worker_status(w), 8);
   struct watch_place place = seat ? place_of(seat - 1) : (struct watch_place){0};
   if (seat) set_place(L, &place);
-  if (w->model == MODEL_PROCESS && w->pid) set_integer(L, "pid", w->pid);
-  add_row(L);
+  if (w->model == MODEL_PROCESS && w->pid) watch_set_integer(L, "pid", w->pid);
+  watch_add_row(L);
 }
 
 static void add_workers(lua_State *L) {
@@ -220,15 +207,15 @@ static bool view_lock(struct sync_object *object, struct lock_view *v) {
 
 static void add_lock(lua_State *L, uint64_t offset, const struct lock_view *v) {
   lua_createtable(L, 0, 8);
-  set_integer(L, "object", (lua_Integer)offset);
-  set_text(L, "kind", v->kind, 16);
-  set_text(L, "name", v->name, sizeof v->name);
-  set_text(L, "state", v->state, sizeof v->state);
+  watch_set_integer(L, "object", (lua_Integer)offset);
+  watch_set_text(L, "kind", v->kind, 16);
+  watch_set_text(L, "name", v->name, sizeof v->name);
+  watch_set_text(L, "state", v->state, sizeof v->state);
   if (v->holder_pid) {
-    set_integer(L, "holder", v->holder);
-    set_integer(L, "holder_pid", v->holder_pid);
+    watch_set_integer(L, "holder", v->holder);
+    watch_set_integer(L, "holder_pid", v->holder_pid);
   }
-  add_row(L);
+  watch_add_row(L);
 }
 
 // watch.locks() -> a list of the program's locks: {object=, kind=, name=, state=, holder=,
@@ -251,10 +238,10 @@ static int f_waiters(lua_State *L) {
     uint64_t object = r->object;
     if (r->seat == 0 || object == 0 || r->ticket == PARK_NOBODY) continue;
     lua_createtable(L, 0, 3);
-    set_integer(L, "object", (lua_Integer)object);
-    set_integer(L, "task", r->task);
-    set_integer(L, "arrival", (lua_Integer)r->arrival);
-    add_row(L);
+    watch_set_integer(L, "object", (lua_Integer)object);
+    watch_set_integer(L, "task", r->task);
+    watch_set_integer(L, "arrival", (lua_Integer)r->arrival);
+    watch_add_row(L);
   }
   return 1;
 }
