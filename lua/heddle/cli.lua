@@ -289,16 +289,9 @@ local function show(what)
 end
 
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
-
 --- A word that is neither a verb nor a file: a script that is missing, or a mistyped verb.
 local function check_word(word)
-  if word == "-" or word:find "[./]" or exists(word) then return end
+  if word == "-" or word:find "[./]" or require("heddle.files").exists(word) then return end
   local near = usage.nearest(word, VERB_NAMES)
   local hint = near and ("did you mean '%s'?"):format(near)
     or "the commands are " .. table.concat(VERB_NAMES, ", ")

@@ -1,6 +1,7 @@
 --- `heddle doctor`: what this machine gives a program, and which optional parts are missing.
--- Stands on: heddle, heddle.options.
+-- Stands on: heddle, heddle.files, heddle.options.
 
+local files = require "heddle.files"
 local heddle = require "heddle"
 local options = require "heddle.options"
 
@@ -22,12 +23,7 @@ local PARTS = {
 }
 
 
-local function slurp(path)
-  local file = io.open(path, "r")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
+local function slurp(path) return files.slurp(path) or "" end
 
 
 --- A limit of this process by its name in /proc/self/limits.

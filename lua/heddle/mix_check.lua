@@ -1,8 +1,9 @@
 --- What a mix may hold: every key of the table given to `mix.new`, with what is expected there.
 -- Errors name the key's path and what was expected: `kinds.parse.cpu: a number >= 0 or a
 -- distribution expected, got "fast"`; `mix.new` adds its own name and the caller's position.
--- Stands on: heddle.usage.
+-- Stands on: heddle.files, heddle.usage.
 
+local files = require "heddle.files"
 local usage = require "heddle.usage"
 
 local mix_check = {}
@@ -278,21 +279,17 @@ function mix_check.raise(text, code)
 end
 
 
-local function exists(path)
-  local file <close> = io.open(path, "r")
-  return file ~= nil
-end
-
-
 --- Where a file named in a mix is: as it is named, or beside the mix's own file.
 ---@param path string
 ---@return string
 function mix_check.beside(path)
-  if type(path) ~= "string" or path:sub(1, 1) == "/" or exists(path) then return tostring(path) end
+  if type(path) ~= "string" or path:sub(1, 1) == "/" or files.exists(path) then
+    return tostring(path)
+  end
   for level = 2, 20 do
     local info = debug.getinfo(level, "S")
     local folder = info and info.source:match "^@(.*/)[^/]*$"
-    if folder and not info.source:find "^@heddle/" and exists(folder .. path) then
+    if folder and not info.source:find "^@heddle/" and files.exists(folder .. path) then
       return folder .. path
     end
   end

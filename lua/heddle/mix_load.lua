@@ -1,6 +1,7 @@
 --- Mixes by name and from files.
--- Stands on: heddle.mix, heddle.usage; heddle.native.host (the embedded mixes).
+-- Stands on: heddle.files, heddle.mix, heddle.usage; heddle.native.host (the embedded mixes).
 
+local files = require "heddle.files"
 local mix = require "heddle.mix"
 local usage = require "heddle.usage"
 
@@ -72,12 +73,6 @@ local function run(chunk, why, shown)
 end
 
 
-local function exists(path)
-  local file <close> = io.open(path, "rb")
-  return file ~= nil
-end
-
-
 --- Reads a mix.
 ---@param word string  the name of one that `heddle list` names, or a file's path
 ---@return heddle.mix.Mix  raises a usage failure for an unknown name, and `{failed=}` with the
@@ -88,7 +83,7 @@ function mix_load.load(word)
     local shown = ("scripts/%s%s.lua"):format(FOLDER, word)
     return run(load(sources[word], "@" .. shown), nil, shown)
   end
-  if exists(word) then
+  if files.exists(word) then
     local chunk, why = loadfile(word)
     return run(chunk, why, word)
   end

@@ -1,10 +1,11 @@
 --- The REPL: each entry is a task on the live loop, so that it may block while background tasks go
 -- on. At a terminal with line editing, history and completion; from a pipe without a prompt.
--- Stands on: heddle.native.repl, heddle.repl_entry, heddle.repl_error, heddle.repl_complete,
--- heddle.repl_tools, heddle.pretty.
+-- Stands on: heddle.files, heddle.native.repl, heddle.repl_entry, heddle.repl_error,
+-- heddle.repl_complete, heddle.repl_tools, heddle.pretty.
 
 local complete_line = require("heddle.repl_complete").answer
 local entry = require "heddle.repl_entry"
+local files = require "heddle.files"
 local native = require "heddle.native.repl"
 local pretty = require "heddle.pretty"
 local repl_error = require "heddle.repl_error"
@@ -161,9 +162,7 @@ commands["editor"] = function()
   local stem = os.tmpname()
   local path = stem .. ".lua"
   local fine = edited(path)
-  local file = io.open(path, "r")
-  local source = file and file:read "a" or ""
-  if file then file:close() end
+  local source = files.slurp(path) or ""
   os.remove(path)
   os.remove(stem)
   if not fine then return complain "the editor failed: nothing was run" end
@@ -308,11 +307,8 @@ end
 
 local function run_rc()
   local path = home("XDG_CONFIG_HOME", "/.config") .. "/heddle/rc.lua"
-  local file = io.open(path, "r")
-  if not file then return end
-  local source = file:read "a"
-  file:close()
-  run_source(source, path)
+  local source = files.slurp(path)
+  if source then run_source(source, path) end
 end
 
 

@@ -1,24 +1,18 @@
 --- Errors with the source lines of each frame, for the REPL.
--- Stands on: heddle.repl_entry.
+-- Stands on: heddle.repl_entry, heddle.files.
 
 local entry = require "heddle.repl_entry"
+local files = require "heddle.files"
 
 local repl_error = {}
 
-local io, math, table, tonumber = io, math, table, tonumber -- what an entry does to them stays its
+local math, table, tonumber = math, table, tonumber -- what an entry does to them stays its
 local LONGEST = 160 -- bytes shown of a line
 local AROUND = 1 -- lines shown before and after the one a frame stands at
 
 
 local function lines_of(path)
-  local lines = entry.lines(path)
-  if lines then return lines end
-  local file = io.open(path, "r")
-  if not file then return nil end
-  lines = {}
-  for line in file:lines() do lines[#lines + 1] = line end
-  file:close()
-  return lines
+  return entry.lines(path) or files.lines(path)
 end
 
 

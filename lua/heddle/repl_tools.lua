@@ -1,15 +1,16 @@
 --- What the REPL has at hand beside Lua: heddle's modules, loaded when first named, and a few words
 -- to look around with.
--- Stands on: heddle, heddle.repl_entry, heddle.pretty.
+-- Stands on: heddle, heddle.files, heddle.repl_entry, heddle.pretty.
 
 local entry = require "heddle.repl_entry"
+local files = require "heddle.files"
 local heddle = require "heddle"
 
 local tools = {}
 
 -- What an entry does to the globals of these names stays its own.
-local debug, error, io, ipairs, math, os, pairs, print, rawset, require = debug, error, io, ipairs,
-  math, os, pairs, print, rawset, require
+local debug, error, ipairs, math, os, pairs, print, rawset, require = debug, error, ipairs, math,
+  os, pairs, print, rawset, require
 local setmetatable, table, tostring, type = setmetatable, table, tostring, type
 
 ---Names of the modules that are globals in the REPL.
@@ -32,12 +33,7 @@ local function source_lines(info)
   local name = info.source:match "^=(.*)$" or info.source:match "^@(.*)$"
   local lines = name and entry.lines(name)
   if lines or not info.source:find "^@" then return lines, name end
-  local file = io.open(name, "r")
-  if not file then return nil, name end
-  lines = {}
-  for line in file:lines() do lines[#lines + 1] = line end
-  file:close()
-  return lines, name
+  return files.lines(name), name
 end
 
 

@@ -1,8 +1,9 @@
 --- Another heddle program, seen from outside: which ones run, and what lives in one. Looking
 -- changes nothing there, but its loops are asked to say what their tasks do, as heddle.ps() asks
 -- them.
--- Stands on: heddle.fs, heddle.process, heddle.watch, heddle.native.peer.
+-- Stands on: heddle.files, heddle.fs, heddle.process, heddle.watch, heddle.native.peer.
 
+local files = require "heddle.files"
 local fs = require "heddle.fs"
 local heddle = require "heddle"
 local native = require "heddle.native.peer"
@@ -30,12 +31,7 @@ local methods = {}
 local meta = { __index = methods, __name = "heddle.top_source" }
 
 
-local function slurp(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "a" or ""
-  if file then file:close() end
-  return text
-end
+local function slurp(path) return files.slurp(path) or "" end
 
 
 local function command_of(pid)
