@@ -118,9 +118,10 @@ function copies.end_work(p, work)
 end
 
 
--- What was not taken by now will be skipped; so a map waits for it no more.
+-- What was taken by now is done, so that of several that fail the first is known; what is taken
+-- once the workers can know is skipped, so a map waits for it no more.
 function copies.drop(p, work)
-  p.dropped[-work.id] = true
+  p.dropped[-work.id] = jobs.taken(p.jobs)
   p.marks:add(1)
   if work.numbers then work:exclude(jobs.taken(p.jobs)) end
 end

@@ -169,7 +169,9 @@ end
 -- Whether the owner wants it no more.
 local function is_dropped(self, number, first)
   if get_marks(self.marks) == 0 then return false end
-  return self.dropped[number] or math.type(first) and self.dropped[-first]
+  if self.dropped[number] then return true end
+  local last = math.type(first) and self.dropped[-first]
+  return last and number > last
 end
 
 
