@@ -94,6 +94,7 @@ uint32_t program_seat_alloc(uint32_t process, uint32_t flags) {
     s->view_turn = arena->view_turn;
     s->jobs_done = 0;
     s->lock_wait = 0;
+    s->main_task = 0;
     s->name[0] = 0;
     return i;
   }

@@ -64,6 +64,7 @@ struct program_seat {
   _Atomic uint32_t view_turn; // the request that the last view was written for
   _Atomic uint64_t jobs_done; // jobs that its thread has ended
   _Atomic int64_t lock_wait;  // nanoseconds that its tasks have waited for locks
+  _Atomic uint32_t main_task; // id of its thread's own function, 0: it runs none yet
   char name[32];
 };
 

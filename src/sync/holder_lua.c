@@ -18,8 +18,11 @@ static bool name_here(lua_State *L, uint32_t id, char *text, size_t size) {
   return false;
 }
 
-// The name that a task of another interpreter has given as it went to wait; NULL: it does not.
-static const char *name_in_line(uint32_t id) {
+// The name of a task of another interpreter: the function of its thread goes by that one's, others
+// have given it as they went to wait. NULL: unknown.
+static const char *name_elsewhere(uint32_t id) {
+  for (uint32_t i = 0; i < arena->seat_top; i++)
+    if (program_seat(i)->used && program_seat(i)->main_task == id) return program_seat(i)->name;
   for (uint32_t i = 1; i < arena->wait_top; i++) {
     const struct park_record *r = park_record(i);
     bool waits = r->seat && r->ticket != PARK_NOBODY && r->described;
@@ -40,7 +43,7 @@ void holder_push(lua_State *L, const struct sync_object *object) {
     lua_pushliteral(L, "");
     return;
   }
-  const char *elsewhere = name_in_line(task);
+  const char *elsewhere = name_elsewhere(task);
   if (process == program_slot && name_here(L, task, name, sizeof name))
     lua_pushfstring(L, " by %s", name);
   else if (elsewhere)

@@ -186,6 +186,7 @@ static int run_worker(lua_State *L) {
   int handle = lua_gettop(L);
   task->main = true;
   loop->main_task = task;
+  program_seat(loop->seat)->main_task = task->self.task;
   loop->worker = w;
   uint64_t start = w->start;
   if (w->model == MODEL_ISOLATE) worker_claim_start(w, program_slot);
@@ -270,6 +271,7 @@ static int run_thread(lua_State *L) {
   struct task *task = task_new(L, loop);
   task->main = true;
   loop->main_task = task;
+  program_seat(loop->seat)->main_task = task->self.task;
   loop->worker = w;
   int handle = lua_gettop(L);
   luaL_checkstack(L, count + 4, "too many arguments");
