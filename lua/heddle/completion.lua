@@ -142,6 +142,9 @@ local function add_bash_values(lines, command, list)
 end
 
 
+--- The completions for bash.
+---@param all {options: table[], commands: table[]}
+---@return string
 function completion.bash(all)
   local values, flags, words, valued = {}, {}, {}, {}
   local function add_case(list, command, text)
@@ -222,6 +225,7 @@ local function zsh_options(list, indent)
 end
 
 
+--- The same for zsh.
 function completion.zsh(all)
   local commands, rest = {}, {}
   for i, command in ipairs(all.commands) do
@@ -262,6 +266,7 @@ local function add_fish_options(lines, condition, list)
 end
 
 
+--- The same for fish.
 function completion.fish(all)
   local lines = {}
   add_fish_options(lines, "__fish_use_subcommand", all.options)

@@ -55,12 +55,14 @@ local function started(object, method)
 end
 
 
+-- An object's __newindex.
 function extend.set_field(object, key, value)
   if reserved[key] then refuse_name(getmetatable(object).__name, key, 2) end
   rawset(object, key, value)
 end
 
 
+-- A class's __newindex.
 function extend.set_method(class, key, value)
   if reserved[key] then refuse_name(rawget(class, "__name"), key, 2) end
   rawset(class, key, value)
@@ -76,6 +78,7 @@ function extend.get_field(object, key)
 end
 
 
+-- An object's __tostring.
 function extend.print(object)
   local class, worker = getmetatable(object), workers[object]
   local name = worker and worker.name .. " " or ""
@@ -83,6 +86,7 @@ function extend.print(object)
 end
 
 
+-- Makes an object of a class: what calling the class does.
 function extend.construct(class, ...)
   local object = setmetatable({}, class)
   if object.init then object:init(...) end
@@ -90,6 +94,7 @@ function extend.construct(class, ...)
 end
 
 
+-- What the worker of an object runs.
 function extend.run_object(object) return object:run() end
 
 

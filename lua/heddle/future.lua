@@ -22,6 +22,7 @@ local meta = { __index = future, __name = "heddle.future", __uncopyable = "futur
 local ended = { done = true, failed = true, cancelled = true }
 
 
+-- A job of the pool `p`, not posted yet; place: where it was submitted.
 function future.new(p, place)
   local number = jobs.add(p, "submitted", 1)
   return setmetatable({

@@ -35,6 +35,7 @@ local meta = { __index = methods, __name = "heddle.jobqueue_memory" }
 local scratch = {} -- for heddle.native.jobs, which enters nothing there
 
 
+--- What a queue in memory was left with by an earlier program: nothing.
 function jobqueue_memory.peek()
   return nil
 end

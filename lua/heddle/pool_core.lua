@@ -160,6 +160,7 @@ function core.break_pool(p, failure)
 end
 
 
+-- Ends a pool at once: its jobs are cancelled, its workers stopped for good.
 function core.terminate(p)
   if p.terminated then return end
   p.terminated = true

@@ -202,13 +202,6 @@ function methods:look()
 end
 
 
----Whether it has not ended.
----@return boolean
-function methods:lives()
-  return select(2, self.peer:root())
-end
-
-
 function methods:close()
   self.peer:close()
 end
