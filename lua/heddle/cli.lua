@@ -1,8 +1,9 @@
 --- The command `heddle`: what its words mean.
 -- Plain scripts take the short way through this file; a verb's own module is loaded when it is
 -- called.
--- Stands on: heddle.usage, the verbs' modules.
+-- Stands on: heddle.usage, heddle.cli_words, the verbs' modules.
 
+local cli_words = require "heddle.cli_words"
 local usage = require "heddle.usage"
 
 local cli = {}
@@ -10,17 +11,6 @@ local cli = {}
 local USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
 local VERB_NAMES = { "compare", "completion", "demo", "doctor", "explain", "list", "run", "top" }
-local OPTION_NAMES = {
-  "csv", "help", "json", "live", "markdown", "no-color", "queue", "quiet", "report", "seed",
-  "timeline", "trace", "version",
-}
-
---- Options that mean something to the verbs that run jobs only.
-local OF_JOBS = { csv = true, json = true, markdown = true }
-
-local FLAGS = {
-  help = true, live = true, ["no-color"] = true, quiet = true, timeline = true, version = true,
-}
 
 
 -- Scripts ----------------------------------------------------------------------------------------
@@ -201,83 +191,7 @@ function verbs.compare(words)
 end
 
 
--- The words of the command -----------------------------------------------------------------------
-
---- Reads the value of an option: attached to it, or (nil) the next word.
-local function value_of(argv, i, attached, name)
-  local value = attached or argv[i + 1]
-  if value == nil or attached == "" then usage.fail("%s: a value expected after it", name) end
-  return value, attached and i or i + 1
-end
-
-
-local function read_short(plan, argv, i)
-  if argv[i] == "-i" then
-    plan.interactive = true
-    return i
-  end
-  local letter, attached = argv[i]:match "^%-([el])(.*)$"
-  if not letter then usage.unknown("unknown option", argv[i], OPTION_NAMES, "--") end
-  local list = letter == "e" and plan.codes or plan.requires
-  list[#list + 1], i = value_of(argv, i, attached ~= "" and attached or nil, "-" .. letter)
-  return i
-end
-
-
---- Reads a long option; those that verbs know, too, are kept for them.
-local function read_long(plan, argv, i)
-  local name, value = argv[i]:match "^%-%-([^=]+)=(.*)$"
-  name = name or argv[i]:sub(3)
-  if value and FLAGS[name] then
-    usage.fail("--%s: it takes no value, got '%s'", name, value)
-  end
-  if name == "help" or name == "version" then
-    plan.show = plan.show or name
-  elseif name == "seed" then
-    value, i = value_of(argv, i, value, "--seed")
-    plan.seed = usage.whole("--seed", value, math.mininteger, math.maxinteger)
-    table.insert(plan.general, "--seed=" .. value)
-  elseif name == "trace" or name == "report" then
-    value, i = value_of(argv, i, value, "--" .. name)
-    plan.pictures[name] = value
-    table.insert(plan.general, ("--%s=%s"):format(name, value))
-  elseif name == "queue" or OF_JOBS[name] then
-    plan[name], i = value_of(argv, i, value, "--" .. name)
-    plan.of_jobs = OF_JOBS[name] and name or plan.of_jobs
-    table.insert(plan.general, ("--%s=%s"):format(name, plan[name]))
-  elseif name == "quiet" or name == "no-color" or name == "timeline" or name == "live" then
-    if name == "live" then plan.pictures.live = true end
-    if name == "timeline" then plan.pictures.timeline = true end
-    if name == "no-color" then plan.pictures.plain = true end
-    table.insert(plan.general, "--" .. name)
-  else
-    usage.unknown("unknown option", "--" .. name, OPTION_NAMES, "--")
-  end
-  return i
-end
-
-
---- Reads the words up to the script or verb.
----@return table plan  codes, requires, general options, seed, pictures (what heddle.recording is
----  asked for), show; first: where the script or verb stands; file: whether it can only be a script
-local function read(argv)
-  local plan, i = { codes = {}, requires = {}, general = {}, pictures = {} }, 1
-  while argv[i] and argv[i]:sub(1, 1) == "-" and argv[i] ~= "-" do
-    if argv[i] == "--" then
-      plan.first, plan.file = i + 1, true
-      return plan
-    end
-    if argv[i] == "-h" then
-      plan.show = "help"
-    else
-      i = (argv[i]:sub(2, 2) == "-" and read_long or read_short)(plan, argv, i)
-    end
-    i = i + 1
-  end
-  plan.first = i
-  return plan
-end
-
+-- The command ------------------------------------------------------------------------------------
 
 local function show(what)
   if what == "help" then
@@ -319,25 +233,6 @@ local function record(pictures)
 end
 
 
---- Takes the options for pictures from among a scenario's words.
-local function take_pictures(words, pictures)
-  local kept = {}
-  for _, word in ipairs(words) do
-    local name, value = word:match "^%-%-(%l+)=(.*)$"
-    if name == "trace" or name == "report" then
-      pictures[name] = value
-    elseif word == "--timeline" or word == "--live" then
-      pictures[word:sub(3)] = true
-    elseif word == "--no-color" then
-      pictures.plain = true
-    else
-      kept[#kept + 1] = word
-    end
-  end
-  return kept
-end
-
-
 --- Refuses options that a script has no use for.
 local function check_script_options(plan)
   local name = plan.of_jobs
@@ -369,7 +264,7 @@ local function run_verb(argv, plan, verb)
   for i = plan.first + 1, #argv do words[#words + 1] = argv[i] end
   if verb ~= "run" then return verbs[verb](words) end
   prepare(plan)
-  words = take_pictures(words, plan.pictures)
+  words = cli_words.take_pictures(words, plan.pictures)
   record(plan.pictures)
   return verbs.run(words)
 end
@@ -397,7 +292,7 @@ end
 
 
 local function dispatch(argv)
-  local plan = read(argv)
+  local plan = cli_words.read(argv)
   local word = argv[plan.first]
   if plan.show then return show(plan.show) end
   if word and verbs[word] and not plan.file and #plan.codes == 0 then
