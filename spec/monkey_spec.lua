@@ -286,6 +286,26 @@ describe("LuaSocket", function()
     assert.equal("closed\n\nclosed\ntrue\t3\n0\t0\ttimeout\n", run.all)
   end)
 
+  it("gives all until the end, though it came in pieces", function()
+    local run = patched("socket", [[
+      local socket = require "socket"
+      local listener = assert(socket.bind("127.0.0.1", 0))
+      local client = assert(socket.connect("127.0.0.1", (select(2, listener:getsockname()))))
+      local peer = listener:accept()
+      local all = task.start(function() return peer:receive "*a" end)
+      for _, piece in ipairs { "one ", "two" } do
+        client:send(piece)
+        for _ = 1, 5 do heddle.sleep(0.002) end
+      end
+      client:close()
+      print(all:result())
+      print(peer:receive "*a")
+      peer:close()
+      listener:close()
+    ]])
+    assert.equal("one two\nnil\tclosed\t\n", run.all)
+  end)
+
   it("that is missing is named", function()
     local run = helper.script [[
       package.path = ""

@@ -35,9 +35,10 @@ end
 
 
 function Socket:receive(what, prefix)
-  local limit = deadline(self)
+  local limit, before = deadline(self), #(prefix or "")
   while true do
     local data, why, part = self.raw:receive(what or "*l", prefix)
+    if why == "closed" and #part > before and what == "*a" then return part end -- got in pieces
     if data or why ~= "timeout" then return data, why, part end
     if not await(self, false, limit) then return nil, "timeout", part end
     prefix = part
