@@ -47,7 +47,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool asked, answered, abandoned;
 static enum editor_event event = EDITOR_NOTHING;
 static bool stopped;        // of the editor's thread: the line ended without being finished
-static uint32_t interrupts; // how often Ctrl-C had come when the line was asked for
+static uint32_t interrupts; // how often Ctrl-C had come before those that are for the line
 static char *event_text, *answer, *answer_list;
 static int ready[2] = {-1, -1}; // a byte per event
 static int news[2] = {-1, -1};  // a byte: the terminal has changed
@@ -432,14 +432,15 @@ bool editor_open(const char **why) {
 // Readable when there is an event.
 int editor_fd(void) { return ready[0]; }
 
-// Begins to edit a new line behind `prompt`; its end is an event.
-void editor_ask(const char *prompt) {
+// Begins to edit a new line behind `prompt`; its end is an event. A Ctrl-C that nobody has seen yet
+// is for this line, and so is one that `interrupted` tells of: it gets no keys.
+void editor_ask(const char *prompt, bool interrupted) {
   screen_flush();
   snprintf(prompt_text, sizeof prompt_text, "%s", prompt);
   char byte;
   while (read(wake[0], &byte, 1) > 0) { // of a line that had ended already
   }
-  interrupts = worker_interrupts();
+  interrupts = worker_interrupts_seen() - interrupted;
   pthread_mutex_lock(&lock);
   abandoned = false;
   asked = true;
@@ -476,7 +477,7 @@ void editor_answer(const char *insert, const char *list) {
   pthread_mutex_unlock(&lock);
 }
 
-// Whether Ctrl-C came since the line was asked for.
+// Whether Ctrl-C came that is for the line.
 bool editor_interrupted(void) { return worker_interrupts() != interrupts; }
 
 // Gives the line that is being typed up; an EDITOR_ABANDONED follows, unless its end came before.

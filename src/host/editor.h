@@ -11,7 +11,7 @@ enum editor_event { EDITOR_LINE, EDITOR_END, EDITOR_ABANDONED, EDITOR_COMPLETE, 
 
 bool editor_open(const char **why);
 int editor_fd(void);
-void editor_ask(const char *prompt);
+void editor_ask(const char *prompt, bool interrupted);
 enum editor_event editor_take(char **text);
 void editor_answer(const char *insert, const char *list);
 void editor_abandon(void);

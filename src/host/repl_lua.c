@@ -111,7 +111,7 @@ static int f_wait(lua_State *L) {
 
 // repl.ask(prompt): a line is typed from now on; repl.wait() returns it
 static int f_ask(lua_State *L) {
-  editor_ask(luaL_checkstring(L, 1));
+  editor_ask(luaL_checkstring(L, 1), loop_self->current->cancels > 0);
   editing = true;
   return 0;
 }

@@ -183,6 +183,9 @@ void worker_set_foreground(struct task *task) {
 // How often Ctrl-C came so far. From any thread of the root.
 uint32_t worker_interrupts(void) { return interrupts; }
 
+// How many of them somebody was asked to stop for.
+uint32_t worker_interrupts_seen(void) { return interrupts_seen; }
+
 // Those that came so far are dealt with; the running task, which did it, is not to be stopped.
 void worker_forget_interrupts(void) {
   interrupts_seen = interrupts;

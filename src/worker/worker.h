@@ -50,6 +50,7 @@ void worker_kill_all(void);
 void worker_set_entry(struct task *task);
 void worker_set_foreground(struct task *task);
 uint32_t worker_interrupts(void);
+uint32_t worker_interrupts_seen(void);
 void worker_forget_interrupts(void);
 void worker_claim_start(struct worker *worker, uint32_t process);
 void worker_drop_start(struct worker *worker);
