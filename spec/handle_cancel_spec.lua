@@ -14,16 +14,9 @@ for _, model in ipairs(helper.models) do require("heddle." .. model).current() e
 
 local function pack_results(h) return table.pack(h:result()) end
 
--- Waits for the handle's end with a time-out that a hang would run into.
-local function ended(h)
-  assert.is_true(h:join(10 * helper.slack))
-end
+local ended = helper.ended
 
-local function blocked(M, ...)
-  local h = M.start(...)
-  helper.wait_for(function() return h:status() == "blocked" end, 5, "blocked")
-  return h
-end
+local function blocked(M, ...) return helper.blocked(M.start(...)) end
 
 local function sleep_long() require("heddle").sleep(60) end
 

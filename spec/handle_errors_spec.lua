@@ -7,10 +7,7 @@ helper.case_limit = 15
 
 local each = helper.each_model
 
--- Waits for the handle's end with a time-out that a hang would run into.
-local function ended(h)
-  assert.is_true(h:join(10 * helper.slack))
-end
+local ended = helper.ended
 
 local function sleep_long() require("heddle").sleep(60) end
 

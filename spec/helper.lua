@@ -266,6 +266,12 @@ function helper.exists(pid)
   return state ~= nil and state ~= "Z"
 end
 
+---Waits for the handle's end with a time-out that a hang would run into.
+---@param h table
+function helper.ended(h)
+  if not h:join(10 * helper.slack) then error("it never ended", 2) end
+end
+
 ---Calls `fn` and returns the error it must raise, whose text must match `pattern` (nil: any).
 ---@param pattern string?
 ---@param fn function
