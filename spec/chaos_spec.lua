@@ -13,14 +13,7 @@ helper.case_limit = 120
 
 local function quiet() end
 
-local function state_of(pid)
-  return helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
-end
-
-local function gone(pid)
-  local state = state_of(pid)
-  return state == nil or state == "Z"
-end
+local function gone(pid) return not helper.exists(pid) end
 
 -- Runs a script in the background, calls fn(pid, lines it has printed so far) when it has printed
 -- `ready`, and waits for its end.
@@ -46,7 +39,7 @@ local function with_program(code, fn)
   table.insert(pids, pid)
   helper.wait_for(function()
     native.reap_strangers()
-    for _, child in ipairs(pids) do if state_of(child) then return false end end
+    for _, child in ipairs(pids) do if helper.state_of(child) then return false end end
     return true
   end, 2, "reaping")
   local said = helper.slurp(out)
@@ -163,7 +156,7 @@ describe("the root's death", function()
     with_program(everybody, function(pid, said)
       local child = said:match "pid (%d+)"
       os.execute("kill -STOP " .. child)
-      helper.wait_for(function() return state_of(child) == "T" end, 1)
+      helper.wait_for(function() return helper.state_of(child) == "T" end, 1)
       os.execute("kill -9 " .. pid)
       helper.wait_for(function() return gone(child) end, 1, "the end of the stopped one")
     end)
@@ -209,7 +202,7 @@ describe("the death of a process in the middle", function()
       assert.is_true(middle:kill())
       assert.is_true(middle:join(20))
       for _, pid in ipairs(pids) do
-        helper.wait_for(function() return not state_of(pid) end, 2, "the end of " .. pid)
+        helper.wait_for(function() return not helper.state_of(pid) end, 2, "the end of " .. pid)
       end
     end)
   end

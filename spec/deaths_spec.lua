@@ -5,6 +5,7 @@ local helper = require "spec.helper"
 local native = require "heddle.native.sync"
 local heddle = require "heddle"
 local process = require "heddle.process"
+local queue = require "heddle.queue"
 local shared = require "heddle.shared"
 local sync = require "heddle.sync"
 local task = require "heddle.task"
@@ -180,4 +181,79 @@ describe("a death at any moment leaves usable", function()
       for moment = 0, MOMENTS do die_at(moment, case, 2) end
     end)
   end
+end)
+
+local LAST_MOMENT = 2 -- of a `get` in vain; at the ones before, it holds the queue's guard
+
+-- Told to, it takes an item that is not there, and is stopped at a store on the way.
+local function stopped_inside(q, up, go, moment)
+  go:get()
+  up:put "goes"
+  require("heddle.native.sync").stop_after(moment)
+  pcall(q.get, q, 0)
+  require("heddle").sleep(100)
+end
+
+-- Waits in line for the queue, beside a child if it is told what that does.
+local function waits(q, up, go, moment, child, method)
+  if child then
+    local handle = require("heddle.process").start({ method = method }, child, q, up, go, moment)
+    up:put(handle.pid)
+  end
+  q:get()
+end
+
+describe("two deaths at once", function()
+  local function shared_queues()
+    local function new() return queue.new(0, { shared = true }) end
+    return new(), new(), new()
+  end
+
+  local function await_line(q)
+    helper.wait_for(function() return tostring(q):find "1 waiting" end, 5, "the line")
+  end
+
+  local function stop_inside(pid, up, go)
+    go:put(1)
+    assert.equal("goes", up:get(5))
+    helper.wait_for(function() return helper.state_of(pid) == "T" end, 5, "the stop")
+  end
+
+  local function buried(h)
+    assert.is_true(h:join(20), "a burial hangs")
+    assert.equal(-9, h:exitcode())
+    pcall(h.result, h)
+  end
+
+  helper.each_method("are buried when one held what the other waited for", function(start)
+    if not native.stop_after then pending(reason) end
+    for moment = 0, LAST_MOMENT do
+      local q, up, go = shared_queues()
+      local waiter = start(waits, q)
+      local inside = start(stopped_inside, q, up, go, moment)
+      await_line(q)
+      stop_inside(inside.pid, up, go)
+      waiter:kill()
+      heddle.sleep(0.02) -- its burial begins, and waits for the guard
+      inside:kill()
+      buried(waiter)
+      buried(inside)
+      assert.is_true(q:put(1))
+    end
+  end)
+
+  helper.each_method("are buried when one was the other's child", function(start, method)
+    if not native.stop_after then pending(reason) end
+    for moment = 0, LAST_MOMENT do
+      local q, up, go = shared_queues()
+      local waiter = start(waits, q, up, go, moment, stopped_inside, method)
+      local child = up:get(5)
+      await_line(q)
+      stop_inside(child, up, go)
+      waiter:kill()
+      buried(waiter)
+      assert.is_true(q:put(1))
+      helper.wait_for(function() return not helper.state_of(child) end, 5, "the child's burial")
+    end
+  end)
 end)

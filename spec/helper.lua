@@ -257,12 +257,20 @@ function helper.blocked(h)
   return h
 end
 
+---The state of a process as the kernel names it: "T" while it is stopped, "Z" when it has died and
+---is not reaped; nil when it is gone.
+---@param pid integer|string
+---@return string?
+function helper.state_of(pid)
+  return helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+end
+
 ---Whether a process runs; one that nobody reaps, as where process 1 does not, has ended all the
 ---same.
 ---@param pid integer
 ---@return boolean
 function helper.exists(pid)
-  local state = helper.slurp("/proc/" .. pid .. "/stat"):match "%) (%a)"
+  local state = helper.state_of(pid)
   return state ~= nil and state ~= "Z"
 end
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/cores.h"
 #include "base/futex.h"
+#include "base/program.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #define OWNER 0x3fffffffu
 
 enum { SPINS = 100 };
+static const int64_t PATIENCE = 10000000; // ns until a waiter asks whether the holder has died
 
 static _Thread_local struct guard_at *my_at;
 static _Thread_local uint32_t my_owner;
@@ -20,15 +22,21 @@ static _Thread_local int depth;
 
 #ifdef HEDDLE_STRESS
 static _Atomic long stores_left = -1;
+static int last_signal;
 
-// Counts one store into shared memory and dies by SIGKILL when it was the one asked for.
+// Counts one store into shared memory and sends this process its signal when it was the one asked
+// for.
 void guard_step(void) {
   if (atomic_load_explicit(&stores_left, memory_order_relaxed) < 0) return;
-  if (atomic_fetch_sub(&stores_left, 1) == 0) kill(getpid(), SIGKILL);
+  if (atomic_fetch_sub(&stores_left, 1) == 0) kill(getpid(), last_signal);
 }
 
-// From now on the process dies after `stores` more stores into shared memory; -1: never.
-void guard_die_after(long stores) { atomic_store(&stores_left, stores); }
+// After `stores` more stores into shared memory this process gets a signal: SIGKILL or SIGSTOP; -1:
+// never.
+void guard_signal_after(long stores, int signal) {
+  last_signal = signal;
+  atomic_store(&stores_left, stores);
+}
 #endif
 
 // Tells who this OS thread is: `owner` is its seat and generation, never 0; `at` is published
@@ -42,6 +50,21 @@ void guard_set_owner(struct guard_at *at, uint32_t owner) {
 static inline void publish(uint64_t guard) {
   atomic_store_explicit(&my_at->at[depth], guard, memory_order_relaxed);
   atomic_signal_fence(memory_order_seq_cst); // before the exchange, in this thread's own order
+}
+
+static void bury_one(struct guard *guard, uint32_t owner) {
+  uint32_t v = atomic_load(&guard->word), next;
+  do {
+    next = (v & OWNER) == owner ? WAITERS | DIED : v | WAITERS;
+  } while (!atomic_compare_exchange_weak(&guard->word, &v, next));
+  futex_wake(&guard->word, INT32_MAX);
+}
+
+// A dead holder is not waited for: who is to bury it may be waiting here itself, busy with another
+// one that died just before.
+static void sleep_on(struct guard *guard, uint32_t v) {
+  futex_wait(&guard->word, v, clock_now() + PATIENCE);
+  if (atomic_load(&guard->word) == v && program_owner_died(v & OWNER)) bury_one(guard, v & OWNER);
 }
 
 static bool lock_slowly(struct guard *guard) {
@@ -60,7 +83,7 @@ static bool lock_slowly(struct guard *guard) {
       continue;
     }
     if (!(v & WAITERS) && !atomic_compare_exchange_strong(&guard->word, &v, v | WAITERS)) continue;
-    futex_wait(&guard->word, v | WAITERS, CLOCK_NEVER);
+    sleep_on(guard, v | WAITERS);
     keep = WAITERS;
   }
 }
@@ -88,14 +111,6 @@ void guard_unlock(struct guard *guard) {
   depth--;
   atomic_signal_fence(memory_order_seq_cst);
   publish(0);
-}
-
-static void bury_one(struct guard *guard, uint32_t owner) {
-  uint32_t v = atomic_load(&guard->word), next;
-  do {
-    next = (v & OWNER) == owner ? WAITERS | DIED : v | WAITERS;
-  } while (!atomic_compare_exchange_weak(&guard->word, &v, next));
-  futex_wake(&guard->word, INT32_MAX);
 }
 
 // After a process has died: releases the guards one of its threads held, marks them, and wakes

@@ -2,8 +2,7 @@
 // holder's death: whoever takes it next is told, and repairs. One word: bit 31 somebody sleeps, bit
 // 30 the last holder died, the rest the holder's seat (an OS thread's place in the program) and its
 // generation. Each seat publishes the guards it is at; when a process has died, guard_bury() visits
-// those. Stands on: futex. The protocol is prototype 6's: no waiting slice is needed for it to be
-// right.
+// those. A waiter looks now and then whether the holder has died. Stands on: futex, program.
 #ifndef HEDDLE_BASE_GUARD_H
 #define HEDDLE_BASE_GUARD_H
 
@@ -28,10 +27,11 @@ bool guard_lock(struct guard *guard);
 void guard_unlock(struct guard *guard);
 void guard_bury(struct guard_at *at, uint32_t owner);
 
-// In checking builds: the Nth store into shared memory may be told to be this process's last.
+// In checking builds: the Nth store into shared memory may be told to be this process's last, or to
+// stop it.
 #ifdef HEDDLE_STRESS
 void guard_step(void);
-void guard_die_after(long stores);
+void guard_signal_after(long stores, int signal);
 #else
 #define guard_step() atomic_signal_fence(memory_order_seq_cst) // stores stay in this order
 #endif

@@ -4,6 +4,7 @@
 #include "base/futex.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,6 +110,21 @@ void program_seat_free(uint32_t seat) {
 
 static uint32_t owner_word(uint32_t seat) {
   return (program_seat(seat)->generation & 0x7fff) << 15 | (seat + 1);
+}
+
+// Whether the process of the thread with this owner word has died, with all of its threads. False
+// when it can't be told.
+bool program_owner_died(uint32_t owner) {
+  uint32_t seat = (owner & 0x7fff) - 1;
+  if (seat >= ARENA_SEATS || owner_word(seat) != owner) return false;
+  uint32_t used = program_seat(seat)->used;
+  if (used == 0 || used == program_slot + 1) return false;
+  struct pollfd end = {.events = POLLIN};
+  end.fd = (int)syscall(SYS_pidfd_open, program_process(used - 1)->pid, 0);
+  if (end.fd < 0) return false;
+  bool died = poll(&end, 1, 0) == 1;
+  close(end.fd);
+  return died;
 }
 
 // Called by a thread once, before it touches anything shared: the seat is its own from now on.

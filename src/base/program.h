@@ -79,6 +79,7 @@ bool program_signal(uint32_t slot, int signal);
 uint32_t program_seat_alloc(uint32_t process, uint32_t flags);
 void program_seat_free(uint32_t seat);
 void program_seat_sit(uint32_t seat);
+bool program_owner_died(uint32_t owner);
 struct program_seat *program_seat(uint32_t seat);
 
 void program_ring(uint32_t seat);

@@ -127,16 +127,22 @@ static const luaL_Reg lock_methods[] = {{"acquire", m_acquire},
 #ifdef HEDDLE_STRESS
 // sync.die_after(stores): this process is killed after so many more stores into shared memory.
 static int f_die_after(lua_State *L) {
-  guard_die_after((long)luaL_checkinteger(L, 1));
+  guard_signal_after((long)luaL_checkinteger(L, 1), SIGKILL);
+  return 0;
+}
+
+// sync.stop_after(stores): the same, but it is stopped there.
+static int f_stop_after(lua_State *L) {
+  guard_signal_after((long)luaL_checkinteger(L, 1), SIGSTOP);
   return 0;
 }
 #endif
 
 static const luaL_Reg functions[] = {
 #ifdef HEDDLE_STRESS
-    {"die_after", f_die_after},
+    {"die_after", f_die_after}, {"stop_after", f_stop_after},
 #endif
-    {"lock", f_lock},           {"memory", f_memory}, {"objects", f_objects}, {NULL, NULL},
+    {"lock", f_lock},           {"memory", f_memory},         {"objects", f_objects}, {NULL, NULL},
 };
 
 // Opens heddle.native.sync.

@@ -147,8 +147,8 @@ static void bury(uint32_t slot, int status, int pidfd) {
   guard_step();
   trace_bury(slot, status);
   guard_step();
+  end_workers_of(slot); // before this waits for a guard: a stopped one may hold it
   bool inside = sync_bury_process(slot);
-  end_workers_of(slot);
   give_children_away(slot);
   forget_forkserver(slot);
   reap(pidfd);
