@@ -6,6 +6,7 @@
 #include "base/futex.h"
 #include "base/program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -24,9 +25,18 @@ static _Thread_local int depth;
 static _Atomic long stores_left = -1;
 static int last_signal;
 
+// A thread may lose its core between any two stores: every now and then it does.
+static void lose_core(void) {
+  static _Thread_local uint64_t stores;
+  int error = errno;
+  if (((my_owner + ++stores) * 0x9e3779b97f4a7c15u) >> 57 == 0) usleep(100);
+  errno = error;
+}
+
 // Counts one store into shared memory and sends this process its signal when it was the one asked
 // for.
 void guard_step(void) {
+  lose_core();
   if (atomic_load_explicit(&stores_left, memory_order_relaxed) < 0) return;
   if (atomic_fetch_sub(&stores_left, 1) == 0) kill(getpid(), last_signal);
 }

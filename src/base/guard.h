@@ -27,8 +27,8 @@ bool guard_lock(struct guard *guard);
 void guard_unlock(struct guard *guard);
 void guard_bury(struct guard_at *at, uint32_t owner);
 
-// In checking builds: the Nth store into shared memory may be told to be this process's last, or to
-// stop it.
+// In checking builds: a thread may lose its core at any store into shared memory, and the Nth may
+// be told to be this process's last, or to stop it.
 #ifdef HEDDLE_STRESS
 void guard_step(void);
 void guard_signal_after(long stores, int signal);
