@@ -36,6 +36,9 @@ bool arena_create(void) {
   arena->top = ARENA_HEAP_AT;
   arena->wait_top = 1;
   arena->next_id = 1;
+  uint64_t seed;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
+  arena->seed = seed;
   return getrandom(arena->key, sizeof arena->key, 0) == sizeof arena->key;
 }
 

@@ -74,10 +74,9 @@ struct arena_head {
   _Atomic int32_t awake;                 // loops that do not sleep: a hint for spinning
   _Atomic uint32_t deadlock;             // 1: found; the root's main loop ends the program
   _Atomic uint32_t started;              // workers started so far (order of seeds)
-  _Atomic uint64_t seed;                 // of heddle.seed(), valid when seeded is set
-  _Atomic uint32_t seeded;
-  _Atomic uint32_t forkserver;   // process slot + 1 of the fork server, 0: none
-  _Atomic uint32_t fork_request; // there are requests for it
+  _Atomic uint64_t seed;                 // of heddle.seed(), a random one before that
+  _Atomic uint32_t forkserver;           // process slot + 1 of the fork server, 0: none
+  _Atomic uint32_t fork_request;         // there are requests for it
   _Atomic uint32_t want_forkserver;
   _Atomic uint32_t reaper_seat;  // of the root's reaper
   _Atomic uint32_t root_seat;    // of the root's main thread

@@ -24,7 +24,7 @@ static const struct {
 
 static _Atomic uint32_t came[SIGNALS];
 FORKED static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; // of what follows
-static uint32_t catchers[SIGNALS];
+FORKED static uint32_t catchers[SIGNALS];
 static struct sigaction before[SIGNALS];
 
 // The number of a signal that may be caught, by its name; 0: there is none.

@@ -16,12 +16,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SIGNAL_PARENT (SIGRTMIN + 5)
 #define SLOWEST_BIRTH 10.0 // s that a process which the fork server makes may take
 
 static const int64_t PATIENCE = 1000000000;
 
 FORKED static pid_t parent_pid;
+static int signal_parent;
 
 // The kernel sends this when the *thread* that started us ends, too: only a dead process ends its
 // children.
@@ -30,11 +30,16 @@ static void on_parent_death(int signal) {
   if (getppid() != parent_pid) kill(getpid(), SIGKILL);
 }
 
-static void die_with_parent(pid_t parent, bool lasting) {
+// Called in each process that is no forked child, before it has a parent to die with.
+void process_install_signals(void) {
   struct sigaction action = {.sa_handler = on_parent_death, .sa_flags = SA_RESTART};
+  signal_parent = SIGRTMIN + 5;
+  sigaction(signal_parent, &action, NULL);
+}
+
+static void die_with_parent(pid_t parent, bool lasting) {
   parent_pid = parent;
-  sigaction(SIGNAL_PARENT, &action, NULL);
-  prctl(PR_SET_PDEATHSIG, lasting ? SIGKILL : SIGNAL_PARENT);
+  prctl(PR_SET_PDEATHSIG, lasting ? SIGKILL : signal_parent);
 }
 
 // The slot may be another's by now if the parent died long ago. The root, which looks after

@@ -202,6 +202,7 @@ void worker_init_process(void) {
   dict_cross();
   pipe_cross();
   gil_install_signals();
+  process_install_signals();
   gil_set_look(look);
   loop_set_attention(attend);
   loop_set_deadlock_checks(deadlock_check, deadlock_check_cycle);

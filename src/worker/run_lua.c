@@ -7,7 +7,6 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 static void (*open_libraries)(lua_State *L);
 
@@ -29,13 +28,8 @@ static uint64_t mix(uint64_t x) { // splitmix64 (Steele, Lea, Flood 2014)
 // Gives the interpreter a math.random state of its own; after heddle.seed it follows from that and
 // the worker's order.
 void worker_seed(lua_State *L, uint32_t order) {
-  uint64_t seed[2] = {0, 0};
-  if (arena->seeded) {
-    seed[0] = mix(arena->seed);
-    seed[1] = mix(seed[0] + order);
-  } else if (getrandom(seed, sizeof seed, 0) < 0) {
-    seed[0] = (uint64_t)(uintptr_t)L;
-  }
+  uint64_t seed[2] = {mix(arena->seed)};
+  seed[1] = mix(seed[0] + order);
   lua_getglobal(L, "math");
   lua_getfield(L, -1, "randomseed");
   lua_pushinteger(L, (lua_Integer)seed[0]);

@@ -88,6 +88,7 @@ int process_forkserver(uint32_t slot, uint32_t seat);
 _Noreturn void process_child(struct loop *loop, uint32_t slot);
 int32_t process_pid(struct worker *worker);
 void process_pid_known(struct worker *worker, int32_t pid);
+void process_install_signals(void);
 void process_adopt_slot(uint32_t slot, uint32_t seat, uint32_t parent_pid);
 _Noreturn void process_serve_forks(uint32_t seat);
 bool process_start_image(const char *role, uint32_t slot, uint32_t seat, int *pid);

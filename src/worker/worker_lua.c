@@ -154,7 +154,6 @@ static int f_seed(lua_State *L) {
     return loop_misuse(L, "bad-argument", "heddle.seed: n: a whole number expected, got %s",
                        loop_typename(L, 1));
   arena->seed = (uint64_t)n;
-  arena->seeded = 1;
   arena->started = 0;
   worker_seed(L, 0);
   return 0;
