@@ -257,3 +257,47 @@ describe("two deaths at once", function()
     end
   end)
 end)
+
+describe("a request for the fork server", function()
+  it("is kept while the root's reaper is busy and another reaper starts", function()
+    if not native.stop_after then pending(reason) end
+    local result = helper.script([[
+      local heddle, process = require "heddle", require "heddle.process"
+      local queue = require "heddle.queue"
+      local function new() return queue.new(0, {shared = true}) end
+      local q, up, go, go_first, go_second = new(), new(), new(), new(), new()
+      local waiter = process.start(function(q) q:get() end, q)
+      local stopped = process.start(function(q, go)
+        go:get()
+        require "heddle.native.sync".stop_after(0)
+        q:get(0)
+      end, q, go)
+      local function starts(method, go, up)
+        go:get()
+        local started = require "heddle.process".start({method = method}, function() end)
+        up:put(method)
+        started:join()
+        up:put(method .. " ended")
+      end
+      process.start(starts, "forkserver", go_first, up)
+      process.start(starts, "fork", go_second, up)
+      while not tostring(q):find "1 waiting" do heddle.sleep(0.001) end
+      go:put(1)
+      repeat
+        heddle.sleep(0.001)
+        local stat = io.open("/proc/" .. stopped.pid .. "/stat"):read "a"
+      until stat:find "%) T"
+      waiter:kill()
+      heddle.sleep(0.02) -- its burial begins, and waits for the guard
+      go_first:put(1)
+      print(up:get(10))
+      go_second:put(1)
+      print(up:get(10))
+      print(up:get(10))
+      stopped:kill()
+      print(up:get(10))
+      os.exit(0)
+    ]], { limit = 30 })
+    assert.equal("forkserver\nfork\nfork ended\nforkserver ended\n", result.out)
+  end)
+end)

@@ -221,7 +221,7 @@ static void refuse_requests(void) {
 }
 
 static void start_forkserver(void) {
-  if (arena->forkserver || program_slot != 0) return;
+  if (arena->forkserver) return;
   uint32_t slot = program_process_alloc(0);
   if (slot != UINT32_MAX && start_server_in(slot)) return;
   refuse_requests();
@@ -234,7 +234,7 @@ static void heed_bell(void) {
   }
   program_seat(seat)->bell = BELL_POLLING;
   program_seat(seat)->attention = 0;
-  if (atomic_exchange(&arena->want_forkserver, 0)) start_forkserver();
+  if (program_slot == 0 && atomic_exchange(&arena->want_forkserver, 0)) start_forkserver();
 }
 
 static void *reap_for_ever(void *argument) {
