@@ -134,7 +134,8 @@ static int by_arrival(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-// The dead are left out: from now on they are in no list.
+// The dead are left out: from now on they are in no list. Who dies after this look stays in it
+// until the burial, which goes by the same mark.
 static uint32_t count_waiters(uint64_t object) {
   uint32_t n = 0;
   for (uint32_t i = 1; i < arena->wait_top; i++) {
@@ -153,7 +154,7 @@ static void rebuild_lists(struct sync_object *object) {
   uint32_t n = count_waiters(offset), k = 0;
   uint32_t *found = n ? malloc(n * sizeof *found) : NULL;
   for (uint32_t i = 1; found && i < arena->wait_top && k < n; i++)
-    if (waits_here(park_record(i), offset)) found[k++] = i;
+    if (park_record(i)->object == offset) found[k++] = i;
   if (k > 1) qsort(found, k, sizeof *found, by_arrival);
   memset(object->waiters, 0, sizeof object->waiters);
   for (uint32_t i = 0; i < k; i++) {
