@@ -123,9 +123,10 @@ uint32_t sync_count(void) {
 // repair ---------------------------------------------------------------------------------------
 
 static bool waits_here(const struct park_record *r, uint64_t object) {
-  if (r->object != object || r->seat == 0) return false;
-  const struct program_seat *seat = program_seat(r->seat - 1);
-  return seat->used && program_process(seat->used - 1)->state != PROCESS_DEAD;
+  uint32_t seat = r->seat; // its process may be buried meanwhile
+  if (r->object != object || seat == 0) return false;
+  uint32_t used = program_seat(seat - 1)->used;
+  return used && program_process(used - 1)->state != PROCESS_DEAD;
 }
 
 static int by_arrival(const void *a, const void *b) {

@@ -62,8 +62,9 @@ void watch_publish(struct loop *any) {
 }
 
 static bool has_loop(const struct program_seat *seat) {
-  return seat->used && seat->tid && !(seat->flags & SEAT_NO_LOOP) &&
-         program_process(seat->used - 1)->state == PROCESS_LIVE;
+  uint32_t used = seat->used; // its process may be buried meanwhile
+  return used && seat->tid && !(seat->flags & SEAT_NO_LOOP) &&
+         program_process(used - 1)->state == PROCESS_LIVE;
 }
 
 // One that computes is made to look up by a signal; one that sleeps, by its bell.
