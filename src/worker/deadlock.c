@@ -71,13 +71,15 @@ static const char *process_name(uint32_t slot) {
 // Writes who it is: a task with the thread, isolate or process that it lives in, and those with
 // their process, unless that is the program's first.
 static int write_who(const struct park_record *r, char *text, size_t size) {
-  const struct program_seat *s = program_seat(r->seat - 1);
-  const char *home = s->name, *process = process_name(s->used - 1);
+  uint32_t seat = r->seat; // its process may be buried meanwhile
+  const struct program_seat *s = program_seat(seat ? seat - 1 : 0);
+  uint32_t used = s->used ? s->used : 1;
+  const char *home = s->name, *process = process_name(used - 1);
   const char *who = park_who(r);
   size_t length = strlen(who);
   bool cut = length >= SHORTEST_CUT && strncmp(who, home, length) == 0;
   bool itself = *home == 0 || cut || strcmp(who, home) == 0;
-  bool apart = s->used > 1 && strcmp(home, process) != 0;
+  bool apart = used > 1 && strcmp(home, process) != 0;
   return snprintf(text, size, "%s%s%s%s%s", cut ? home : who, itself ? "" : " in ",
                   itself ? "" : home, apart ? " of " : "", apart ? process : "");
 }
