@@ -160,7 +160,7 @@ static int start_by_method(const struct worker *w, uint32_t slot, uint32_t seat)
   }
 }
 
-enum { MOST_LEAVING = 8 };
+enum { MOST_LEAVING = 32 };
 
 // Whether many processes whose workers have ended are not gone yet.
 static bool many_are_leaving(void) {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #endif
 
 enum { STACK = 128 * 1024, EVENTS = 32, EXIT_NOT_STARTED = 1 };
+enum { TOGETHER = 2 }; // ms
 #define BELL UINT64_MAX
 static const int64_t UNBORN = 5000000000; // ns that an orphan gets to tell its pid
 
@@ -237,6 +239,29 @@ static void heed_bell(void) {
   if (program_slot == 0 && atomic_exchange(&arena->want_forkserver, 0)) start_forkserver();
 }
 
+static uint32_t slot_of(const struct epoll_event *event) {
+  return (uint32_t)(event->data.u64 >> 32);
+}
+
+static bool is_urgent(const struct epoll_event *event) {
+  if (event->data.u64 == BELL) return true;
+  const struct worker *w = worker_of(slot_of(event));
+  return !w || !w->ended;
+}
+
+// Processes whose workers ended before them have left nothing that anybody waits for. They are
+// buried a few at a time: while this thread runs, each fork and each page that the starting thread
+// writes to after one has the kernel interrupt this thread's core.
+static int await_others(struct epoll_event *events, int n) {
+  struct pollfd ring = {.fd = bell[0], .events = POLLIN};
+  for (int i = 0; i < n; i++)
+    if (is_urgent(&events[i])) return n;
+  if (n <= 0 || n == EVENTS) return n;
+  poll(&ring, 1, TOGETHER);
+  int more = epoll_wait(poller, events + n, EVENTS - n, 0);
+  return more > 0 ? n + more : n;
+}
+
 static void *reap_for_ever(void *argument) {
   struct epoll_event events[EVENTS];
   (void)argument;
@@ -246,12 +271,12 @@ static void *reap_for_ever(void *argument) {
   heed_bell();
   sem_post(&up);
   for (;;) {
-    int n = epoll_wait(poller, events, EVENTS, watch_orphans());
+    int n = await_others(events, epoll_wait(poller, events, EVENTS, watch_orphans()));
     for (int i = 0; i < n; i++) {
       if (events[i].data.u64 == BELL)
         heed_bell();
       else
-        lay_to_rest((uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
+        lay_to_rest(slot_of(&events[i]), (int)(uint32_t)events[i].data.u64);
     }
   }
   return NULL;

@@ -236,6 +236,7 @@ static bool others_live(void) {
 
 static void await_processes(void) {
   int64_t limit = clock_now() + PATIENCE;
+  if (others_live()) program_ask(arena->reaper_seat, ATTENTION_WORKER); // not to await others
   while (others_live() && clock_now() < limit)
     usleep(200);
 }
