@@ -268,6 +268,23 @@ describe("limits", function()
   end)
 end)
 
+describe("the handles of many processes, started one after the other,", function()
+  it("are collected as they go: each is a shared object", function()
+    local run = helper.script [[
+      local process = require "heddle.process"
+      local memory = require("heddle.native.sync").memory
+      local most = 0
+      for _ = 1, 600 do
+        process.start({ method = "fork" }, math.abs, 1):join()
+        most = math.max(most, memory().objects)
+      end
+      print(most < 200 or most)
+    ]]
+    assert.equal("", run.err)
+    assert.equal("true\n", run.out)
+  end)
+end)
+
 describe("daemon=true", function()
   each("is killed at the end of the program", function(_, method)
     local run = helper.script(([[

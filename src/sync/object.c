@@ -57,8 +57,8 @@ struct sync_object *sync_create(enum sync_kind kind) {
 
 static void drop(struct sync_object *object, uint64_t references) {
   if (atomic_fetch_sub(&object->refs, references) != references) return;
-  const struct sync_class *class = sync_classes[object->kind];
-  if (class->release) class->release(object);
+  const struct sync_class *class = sync_classes[object->kind]; // none: its maker died making it
+  if (class && class->release) class->release(object);
   object->kind = SYNC_NONE;
   arena_cell_free(arena_offset(object));
 }
@@ -302,15 +302,6 @@ static void bury_waiter(uint32_t index) {
   park_record_free(index);
 }
 
-static void bury_object(struct sync_object *object, uint32_t process) {
-  _Atomic uint16_t *refs = refs_of(process, object);
-  if (!sync_hold(object)) return;
-  const struct sync_class *class = sync_classes[object->kind];
-  if (class->bury) class->bury(object, process);
-  drop(object, atomic_exchange(refs, 0));
-  sync_release(object);
-}
-
 // Repairs the objects that the process was changing when it died, and sets their waiters going.
 // Returns whether there was one.
 static bool bury_changes(uint32_t process) {
@@ -331,6 +322,23 @@ static bool bury_changes(uint32_t process) {
   return any;
 }
 
+static bool can_be_held(const struct sync_object *object) {
+  uint32_t kind = object->kind;
+  return kind > SYNC_NONE && kind < SYNC_KINDS && sync_classes[kind]->bury;
+}
+
+static void give_up(struct sync_object *object, uint32_t process) {
+  if (!can_be_held(object) || !sync_hold(object)) return;
+  if (can_be_held(object)) sync_classes[object->kind]->bury(object, process);
+  sync_release(object);
+}
+
+static void drop_references(struct sync_object *object, uint32_t process) {
+  _Atomic uint16_t *refs = refs_of(process, object);
+  uint16_t n = atomic_load(refs) ? atomic_exchange(refs, 0) : 0;
+  if (n) drop(object, n);
+}
+
 // Takes out of the shared objects what a dead process left in them: its places in line, what it
 // held, its references. The guards it was at are released before this. Returns whether it died
 // inside a change: a wake-up may be lost then.
@@ -338,25 +346,18 @@ bool sync_bury_process(uint32_t process) {
   bool inside = bury_changes(process);
   for (uint32_t i = 1; i < arena->wait_top; i++)
     if (owned_by(park_record(i)->seat, process)) bury_waiter(i);
-  for (uint32_t i = 0; i < arena->cell_top; i++)
-    bury_object(cell_at(i), process);
+  for (uint32_t i = 0; i < arena->cell_top; i++) {
+    give_up(cell_at(i), process);
+    drop_references(cell_at(i), process);
+  }
   return inside;
-}
-
-static bool can_be_held(const struct sync_object *object) {
-  uint32_t kind = object->kind;
-  return kind > SYNC_NONE && kind < SYNC_KINDS && sync_classes[kind]->bury;
 }
 
 // Before the calling process ends: gives up what it holds, as its burial would. Its references stay
 // until that. What can't be held is only read: it costs no pages.
 void sync_leave_process(void) {
-  for (uint32_t i = 0; i < arena->cell_top; i++) {
-    struct sync_object *object = cell_at(i);
-    if (!can_be_held(object) || !sync_hold(object)) continue;
-    if (can_be_held(object)) sync_classes[object->kind]->bury(object, program_slot);
-    sync_release(object);
-  }
+  for (uint32_t i = 0; i < arena->cell_top; i++)
+    give_up(cell_at(i), program_slot);
 }
 
 // names ----------------------------------------------------------------------------------------

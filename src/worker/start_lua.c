@@ -177,9 +177,16 @@ static void write_start(lua_State *L, struct worker *w) {
   lua_settop(L, 1);
 }
 
+enum { WEIGHT = 1 }; // KiB
+
+// To the collector a handle is small. But each one that is left over costs a fork and a burial
+// time: it holds a shared object.
+static void weigh_handle(lua_State *L) { lua_gc(L, LUA_GCSTEP, WEIGHT); }
+
 // Begins the worker whose handle is at 1.
 static int begin(lua_State *L, struct worker *w) {
   static const char *const limits[] = {"", "threads", "isolates", "processes"};
+  if (w->model == MODEL_PROCESS) weigh_handle(L);
   if (w->model != MODEL_THREAD) write_start(L, w);
   w->order = atomic_fetch_add(&arena->started, 1) + 1;
   w->parent = loop_self->worker ? ((struct worker *)loop_self->worker)->id : arena->root_id;
