@@ -46,10 +46,9 @@ static void die_with_parent(pid_t parent, bool lasting) {
 // orphans, needs the pid.
 static void check_parent(struct program_process *p, pid_t parent) {
   bool orphan = getppid() != parent;
-  if (orphan && !p->orphan) _exit(1);
-  p->pid = getpid();
+  if (!orphan || p->orphan) p->pid = getpid();
   guard_step();
-  if (orphan) _exit(1);
+  if (orphan) kill(getpid(), SIGKILL);
   if (p->doomed) kill(getpid(), p->doomed);
 }
 

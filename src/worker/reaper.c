@@ -29,7 +29,7 @@
 enum { STACK = 128 * 1024, EVENTS = 32, EXIT_NOT_STARTED = 1 };
 enum { TOGETHER = 2 }; // ms
 #define BELL UINT64_MAX
-static const int64_t UNBORN = 5000000000; // ns that an orphan gets to tell its pid
+static const int64_t UNBORN = 500000000; // ns for an orphan to tell its pid; it dies anyhow
 
 FORKED static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static sem_t up;
