@@ -143,8 +143,8 @@ subjects:  ## the subject lines of the last commits
 spec: build/heddle  ## the specs alone; ONLY=pattern, FILES=spec/...
 	build/heddle spec/run.lua $(ONLY:%=--only='%') $(or $(FILES),$(SPECS))
 
-chaos: build/heddle  ## 1,000 random kills and 1,000 forks of a busy process; SEED=N
-	build/heddle chaos/run.lua --kills=1000 --forks=1000 $(SEED:%=--seed=%)
+chaos: build/heddle  ## 1,000 random kills, 1,000 forks of a busy process, 1,000 storms; SEED=N
+	build/heddle chaos/run.lua --kills=1000 --forks=1000 --storms=1000 $(SEED:%=--seed=%)
 
 FUZZED := $(wildcard src/base/*.c src/value/*.c) tools/fuzz_codec.c
 fuzzer: build/fuzz/codec

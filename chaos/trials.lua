@@ -85,4 +85,30 @@ function trials.forks(forks, seed, say)
   return sums
 end
 
+---Storms, 20 rounds in each program.
+---@param rounds integer
+---@param seed integer
+---@param say fun(line: string)
+---@return table sums  rounds, hung, left, broken, raised, failed, text
+function trials.storms(rounds, seed, say)
+  local sums = { rounds = 0, hung = 0, left = 0, broken = 0, raised = 0, failed = 0, text = "" }
+  while sums.rounds < rounds do
+    local n = math.min(20, rounds - sums.rounds)
+    local run = helper.heddle({ "chaos/storm.lua", seed, n }, { limit = 60 + 2 * n })
+    local found = figures(run.err:gsub("%s+$", ""))
+    sums.rounds = sums.rounds + n
+    sums.hung = sums.hung + (found.hung or 1) -- without a last line it did not come to its end
+    for _, kind in ipairs { "left", "broken", "raised" } do
+      sums[kind] = sums[kind] + (found[kind] or 0)
+    end
+    say(("seed %d: %s"):format(seed, run.err:match "([^\n]*)\n?$"))
+    if run.code ~= 0 then
+      sums.failed = sums.failed + 1
+      sums.text = sums.text .. ("seed %d: exit status %d\n%s"):format(seed, run.code, run.err)
+    end
+    seed = seed + 1
+  end
+  return sums
+end
+
 return trials

@@ -1,5 +1,5 @@
--- Deaths: random kills, forks of a busy process, the end of the root and of those below it, of
--- those who wait, and of those who hold. The long runs are `make chaos`.
+-- Deaths: random kills, forks of a busy process, storms, the end of the root and of those below it,
+-- of those who wait, and of those who hold. The long runs are `make chaos`.
 
 local helper = require "spec.helper"
 local heddle = require "heddle"
@@ -62,6 +62,14 @@ describe("a fork of a busy process", function()
     local sums = trials.forks(20, os.time(), quiet)
     assert.equal("", sums.text)
     assert.equal(0, sums.hung + sums.wrong)
+  end)
+end)
+
+describe("a storm", function()
+  it("leaves nobody behind, and every primitive works after it", function()
+    local sums = trials.storms(20, os.time(), quiet)
+    assert.equal("", sums.text)
+    assert.equal(0, sums.hung + sums.left + sums.broken + sums.raised)
   end)
 end)
 
