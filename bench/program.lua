@@ -50,9 +50,10 @@ function program.start(entry, options, settings)
   else
     command = command:format(entry.work)
   end
+  local limit = settings.limit * (options.slow and 4 or 1)
   local text, code = program.shell(
     ("export BENCH_SECONDS=%g BENCH_REPS=%d BENCH_JOBS=%d; timeout -k 2 %d %s%s 2>%s"):format(
-      settings.seconds, settings.reps, settings.jobs, settings.limit * (options.slow and 4 or 1),
+      settings.seconds, options.reps or settings.reps, settings.jobs, limit,
       options.pinned and "taskset -c " .. first_core() .. " " or "", command, ERRORS))
   local value = tonumber(text:match('"value":([%d.e+-]+)'))
   if code ~= 0 or not value or value <= 0 then return nil, why_failed(code) end

@@ -57,9 +57,12 @@ add("lock_uncontended", "task", {
   { "go" },
 })
 
--- 100,000 sleeps of 0 to 500 ms: how late the last one ends, and the CPU time, in milliseconds
-add("timers", "timers", { { "python" }, { "node" }, { "go" } }, { at_most = 200, less = true })
-add("timers_cpu", "timers", { { "python" }, { "node" }, { "go" } }, { at_most = 450, less = true })
+-- 100,000 sleeps of 0 to 500 ms: how late the last one ends, and the CPU time, in milliseconds. The
+-- limits are from medians of repetitions within a start; the first one and those in which the heap
+-- grows pay for memory that the machine has not backed yet.
+local sleepers = { { "python" }, { "node" }, { "go" } }
+add("timers", "timers", sleepers, { at_most = 200, less = true, reps = 9 })
+add("timers_cpu", "timers", sleepers, { at_most = 450, less = true, reps = 9 })
 -- 10,000 tasks cancelled in random order where they wait
 add("cancel_storm", "timers", { { "python", 5 } })
 
