@@ -283,6 +283,19 @@ describe("the handles of many processes, started one after the other,", function
     assert.equal("", run.err)
     assert.equal("true\n", run.out)
   end)
+
+  it("are left alone while the collector is stopped", function()
+    local run = helper.script [[
+      local process = require "heddle.process"
+      local memory = require("heddle.native.sync").memory
+      collectgarbage "stop"
+      local before = memory().objects
+      for _ = 1, 300 do process.start({ method = "fork" }, math.abs, 1):join() end
+      print(memory().objects - before)
+    ]]
+    assert.equal("", run.err)
+    assert.equal("300\n", run.out)
+  end)
 end)
 
 describe("daemon=true", function()

@@ -181,7 +181,9 @@ enum { WEIGHT = 1 }; // KiB
 
 // To the collector a handle is small. But each one that is left over costs a fork and a burial
 // time: it holds a shared object.
-static void weigh_handle(lua_State *L) { lua_gc(L, LUA_GCSTEP, WEIGHT); }
+static void weigh_handle(lua_State *L) {
+  if (lua_gc(L, LUA_GCISRUNNING)) lua_gc(L, LUA_GCSTEP, WEIGHT);
+}
 
 // Begins the worker whose handle is at 1.
 static int begin(lua_State *L, struct worker *w) {
