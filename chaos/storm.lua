@@ -26,7 +26,7 @@ local function fault(kind, round, text, ...)
   faults[kind] = faults[kind] + 1
   io.stderr:write(kind, ": round ", round, " of seed ", seed, ": ", text:format(...), "\n")
   for _, one in ipairs(heddle.ps()) do
-    io.stderr:write(("  %s %s %s %s\n"):format(one.model, one.name, one.state, one.waits or ""))
+    io.stderr:write(("  %s %s %s %s\n"):format(one.model, one.name, one.state, one.waits_for or ""))
   end
   if os.getenv "CHAOS_HOLD" then heddle.sleep(1e6) end
 end
