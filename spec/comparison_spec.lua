@@ -134,6 +134,17 @@ describe("heddle.comparison", function()
     assert.matches("\n  threads x2 +wait +1%.00 s +3%.00 s +3%.00 s +3%.00 s\n", text)
   end)
 
+  it("counts jobs under their own status, and parts of one in the mean of rounds", function()
+    local late, next_round = run("threads", 2, 2.0), run("threads", 2, 2.0, { round = 2 })
+    for i, status in ipairs { "timeout", "skipped", "left" } do late.jobs[i].status = status end
+    local text = compare(late):text()
+    assert.matches("\n  model +done +failed +left +timed out +skipped +wall ", text)
+    assert.matches("\n  threads x2 +1 +0 +1 +1 +1 +2 s ", text)
+    assert.matches("\n  threads x2 +2%.5 +0 +0%.5 +0%.5 +0%.5 ", compare(late, next_round):text())
+    assert.matches("\n| threads x2 | 1 | 0 | 1 | 1 | 1 | 2 s |", compare(late):markdown(), 1, true)
+    assert.matches("\n  model +done +failed +left +wall ", compare(next_round):text())
+  end)
+
   it("writes JSON, CSV and Markdown", function()
     local c = compare(run("sequential", 1, 4.0), run("isolates", 2, 2.0))
     local fields = require("cjson").decode(c:json())

@@ -237,6 +237,17 @@ describe("the page in a browser", function()
     assert(seen.drawn > 0)
   end)
 
+  it("counts each kind's jobs under their own status", function()
+    local r = sample_report()
+    r.jobs[1].status, r.jobs[3].status = "timeout", "skipped"
+    local seen, wrong = browser.look(page(r), [[
+      return [...document.querySelectorAll("#kinds-table tr")].map((row) =>
+        [...row.cells].slice(0, 6).map((cell) => cell.textContent).join(" "));]])
+    assert.same({}, wrong)
+    assert.same({ "kind done failed timeout skipped left", "even 0 0 1 1 0", "odd 0 1 – – 0" },
+      seen)
+  end)
+
   it("is dark where dark is preferred", function()
     local seen, wrong = browser.look(page(sample_report()), [[
       return { dark: matchMedia("(prefers-color-scheme: dark)").matches,

@@ -169,6 +169,16 @@ describe("heddle.report", function()
     assert.matches("0 done, 0 failed, 1 left, 1 timed out, 1 skipped\n",
       sample({ jobs = jobs }):text())
   end)
+
+  it("counts each kind's jobs under their own status, rare ones where there are any", function()
+    local jobs = { job(0, "timeout", 0.0, 1.0, 0.5), job(1, "skipped"), job(2, "left") }
+    local r = sample { jobs = jobs }
+    assert.matches("\n  kind +done +failed +left +timed out +skipped +wait p50 ", r:text())
+    assert.matches("\n  even +0 +0 +1 +1 +0 +0 s ", r:text())
+    assert.matches("\n  odd +0 +0 +0 +0 +1 +%- ", r:text())
+    assert.matches("\n| even | 0 | 0 | 1 | 1 | 0 | 0 s |", r:markdown(), 1, true)
+    assert.matches("\n  kind +done +failed +left +wait p50 ", sample():text())
+  end)
 end)
 
 describe("heddle.json", function()

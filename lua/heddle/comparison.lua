@@ -156,20 +156,30 @@ local function per_second(x)
 end
 
 
-local HEADS = { "model", "done", "failed", "left", "wall", "speed-up", "jobs/s", "CPU" }
+--- The mean of numbers of jobs, with its part of a job where there is one.
+local function number(list)
+  local m = mean(list)
+  return (m % 1 == 0 and "%.0f" or "%.1f"):format(m)
+end
 
---- How fast a group was, in one row.
-local function speed_row(g)
-  local totals = of_each(g, function(r) return r:totals() end)
+
+local function totals_of(runs)
+  return of_each(runs, function(r) return r:totals() end)
+end
+
+
+local SPEEDS = { "wall", "speed-up", "jobs/s", "CPU" }
+
+--- How fast a group was, in one row; `statuses` are those that the table counts.
+local function speed_row(g, statuses)
+  local totals, row = totals_of(g), { g.label }
   local function field(key) return of_each(totals, key) end
-  local function count(key) return ("%.0f"):format(mean(field(key))) end
-  local failed = of_each(totals, function(t) return t.failed + t.timeout + t.skipped end)
+  for _, status in ipairs(statuses) do row[#row + 1] = number(field(status)) end
   local cpu = of_each(g, function(r) return r:usage().cpu end)
-  return {
-    g.label, count "done", ("%.0f"):format(mean(failed)), count "left", times(field "wall"),
-    g.interrupted and "-" or with_spread(field "speedup", "%.2f"),
+  return table.move({
+    times(field "wall"), g.interrupted and "-" or with_spread(field "speedup", "%.2f"),
     per_second(mean(field "throughput")), times(cpu),
-  }
+  }, 1, #SPEEDS, #row + 1, row)
 end
 
 
@@ -221,9 +231,12 @@ end
 
 --- The three tables' rows.
 local function rows_of(self)
-  local speed, costs, time = { HEADS }, { COSTS }, { { "model", "time", table.unpack(PARTS) } }
+  local heads, statuses = report_text.status_columns(totals_of(self.runs))
+  local speed = { { "model", table.unpack(heads) } }
+  table.move(SPEEDS, 1, #SPEEDS, #speed[1] + 1, speed[1])
+  local costs, time = { COSTS }, { { "model", "time", table.unpack(PARTS) } }
   for _, g in ipairs(self.groups) do
-    speed[#speed + 1], costs[#costs + 1] = speed_row(g), costs_row(g)
+    speed[#speed + 1], costs[#costs + 1] = speed_row(g, statuses), costs_row(g)
     add_times(time, g)
   end
   return speed, costs, time

@@ -100,6 +100,22 @@ function report_text.statuses(t)
 end
 
 
+--- Heads and keys of the columns that count jobs by status; those that are rare only where there
+--- are any.
+---@param list heddle.report.Totals[]  all that stand in the table
+---@return string[] heads
+---@return string[] keys  of the totals, in the same order
+function report_text.status_columns(list)
+  local heads, keys = { "done", "failed", "left" }, { "done", "failed", "left" }
+  for _, rare in ipairs { { "timed out", "timeout" }, { "skipped", "skipped" } } do
+    local any = false
+    for _, t in ipairs(list) do any = any or t[rare[2]] > 0 end
+    if any then heads[#heads + 1], keys[#keys + 1] = rare[1], rare[2] end
+  end
+  return heads, keys
+end
+
+
 local function headline(r)
   return ("%s: %s, %s, seed %d%s"):format(r.model, count(#r.jobs, "job"),
     count(r.worker_count, "worker"), r.seed, r.interrupted and " (interrupted)" or "")
@@ -148,19 +164,25 @@ local function times_rows(t)
 end
 
 
+--- Appends to a list all of another.
+local function append(list, more)
+  return table.move(more, 1, #more, #list + 1, list)
+end
+
+
 local function kinds_rows(r)
   local kinds, names = r:kinds(), {}
   for name in pairs(kinds) do names[#names + 1] = name end
   table.sort(names)
-  local rows = {
-    { "kind", "done", "failed", "left", "wait p50", "run p50", "run p99", "total p99" },
-  }
+  local heads, keys = report_text.status_columns { r:totals() }
+  local rows = { append({ "kind", table.unpack(heads) },
+    { "wait p50", "run p50", "run p99", "total p99" }) }
   for _, name in ipairs(names) do
-    local t = kinds[name]
-    rows[#rows + 1] = {
-      name, tostring(t.done), tostring(t.failed + t.timeout), tostring(t.left + t.skipped),
+    local t, row = kinds[name], { name }
+    for _, key in ipairs(keys) do row[#row + 1] = tostring(t[key]) end
+    rows[#rows + 1] = append(row, {
       seconds(t.wait.p50), seconds(t.run.p50), seconds(t.run.p99), seconds(t.total.p99),
-    }
+    })
   end
   return rows
 end

@@ -90,8 +90,8 @@ function workers() {
 function kinds() {
   if (!data.kinds || data.kinds.length === 0) return;
   get("kinds").hidden = false;
-  table(get("kinds-table"), ["kind", "done", "failed", "left", "CPU", "wait p50", "wait p99", "run p50", "run p99", "total p50", "total p99"],
-    data.kinds.map((k) => [k.name, number(k.done, 9), number(k.failed, 9), number(k.left, 9), seconds(k.cpu),
+  table(get("kinds-table"), ["kind", "done", "failed", "timeout", "skipped", "left", "CPU", "wait p50", "wait p99", "run p50", "run p99", "total p50", "total p99"],
+    data.kinds.map((k) => [k.name, number(k.done, 9), number(k.failed, 9), some(k.timeout), some(k.skipped), number(k.left, 9), seconds(k.cpu),
       ...["wait", "run", "total"].flatMap((clock) => [seconds(k[clock]?.p50), seconds(k[clock]?.p99)])]));
 }
 
