@@ -322,6 +322,26 @@ describe("classes", function()
   end)
 end)
 
+describe("a module", function()
+  each("is found by the paths of the starter, before what refers to it is read", function(model)
+    local stem = os.tmpname()
+    os.remove(stem)
+    local name = stem:match "[^/]+$"
+    helper.spit(stem .. ".lua", "return { n = 7, give = function(x) return x + 7 end }")
+    local before = package.path
+    package.path = stem:match "^.*/" .. "?.lua;" .. before
+    local there = require(name)
+    local captured = model.start(function() return there.n end)
+    local given = model.start(function(m) return m.give(1) end, there)
+    local started = model.start(there.give, 2)
+    package.path = before
+    local results = { captured:result(), given:result(), started:result() }
+    package.loaded[name] = nil
+    os.remove(stem .. ".lua")
+    assert.same({ 7, 8, 9 }, results)
+  end)
+end)
+
 describe("finalizers", function()
   it("that put, get and use a dict while a message is written or read do it no harm", function()
     local shared = require "heddle.shared"

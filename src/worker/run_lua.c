@@ -147,10 +147,11 @@ static enum worker_outcome leave_outcome(lua_State *L, struct worker *w, int han
   return task->state == TASK_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED;
 }
 
-// Sets package.path and cpath from the last two of the decoded values, and takes them off.
-static void take_paths(lua_State *L) {
+// Sets package.path and cpath from the message behind the function's.
+static void take_paths(lua_State *L, const struct worker *w) {
+  const char *message = (const char *)arena_at(w->start) + w->start_size;
   lua_getglobal(L, "package");
-  lua_insert(L, -3);
+  value_decode_claimed(L, message, w->paths_size);
   lua_setfield(L, -3, "cpath");
   lua_setfield(L, -2, "path");
   lua_pop(L, 1);
@@ -184,12 +185,12 @@ static int run_worker(lua_State *L) {
   loop->worker = w;
   uint64_t start = w->start;
   if (w->model == MODEL_ISOLATE) worker_claim_start(w, program_slot);
+  take_paths(L, w);
   int values = value_decode_claimed(L, arena_at(start), w->start_size);
   w->start = 0;
   guard_step();
   arena_free(start);
-  take_paths(L);
-  task_begin(L, task, handle, values - 3);
+  task_begin(L, task, handle, values - 1);
   loop_run(loop, task);
   lua_getfield(L, LUA_REGISTRYINDEX, "heddle.workers");
   if (lua_istable(L, -1)) {

@@ -149,8 +149,16 @@ static _Thread_local struct buffer starting; // empty while Lua code may run
 // The calling thread ends: its buffer is given back.
 void worker_starter_end(void) { buffer_free(&starting); }
 
-// Writes function, arguments and the paths of `require` as the message the worker starts with. May
-// raise.
+// The paths of `require` are a message of their own: by the time that the function and what it
+// refers to are read, modules must be found.
+static void write_paths(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "path");
+  lua_getfield(L, -2, "cpath");
+  value_encode(L, lua_gettop(L) - 1, 2, "package", &starting);
+}
+
+// Writes function, arguments and the paths of `require`, which the worker starts with. May raise.
 static void write_start(lua_State *L, struct worker *w) {
   lua_getiuservalue(L, 1, 1);
   int given = lua_gettop(L);
@@ -160,13 +168,11 @@ static void write_start(lua_State *L, struct worker *w) {
   luaL_checkstack(L, n + 4, "too many arguments");
   for (int i = 1; i <= n; i++)
     lua_rawgeti(L, given, i);
-  lua_getglobal(L, "package");
-  lua_getfield(L, -1, "path");
-  lua_getfield(L, -2, "cpath");
-  lua_remove(L, -3);
-  value_encode(L, given + 1, n + 2, "fn", &starting);
-  w->start = sync_block(starting.data, starting.len);
+  value_encode(L, given + 1, n, "fn", &starting);
   w->start_size = starting.len;
+  write_paths(L);
+  w->paths_size = (uint32_t)(starting.len - w->start_size);
+  w->start = sync_block(starting.data, starting.len);
   starting.len = 0;
   buffer_trim(&starting, KEPT);
   if (w->start == 0) luaL_error(L, "not enough shared memory for the arguments");

@@ -35,6 +35,7 @@ struct worker {
   uint32_t starter;           // slot of the process that started it
   uint64_t memory, cpu;       // limits, 0: none
   uint64_t start, start_size; // block with the message it starts with, 0: taken
+  uint32_t paths_size;        // of the message behind that: the paths of `require`
   uint32_t start_claimed;     // what that message holds is the worker's process's
   uint64_t end, end_size;     // block with its results, or its error and traceback
 };
