@@ -391,4 +391,18 @@ describe("a thread", function()
     go:put "good"
     assert.equal("good", good:result())
   end)
+
+  it("nests C calls as deeply as the main one", function()
+    local function nest(n)
+      return n == 0 and "end" or (("a"):gsub("a", function() return nest(n - 1) end))
+    end
+    local function without_end() return (("a"):gsub("a", without_end)) end
+    for _, name in ipairs { "thread", "isolate" } do
+      local model = require("heddle." .. name)
+      assert.equal("end", model.start(nest, 170):result())
+      local ok, err = model.start(pcall, without_end):result()
+      assert.is_false(ok)
+      assert.matches("stack overflow", err)
+    end
+  end)
 end)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-enum { STACK = 256 * 1024 };
+enum { STACK = 1024 * 1024 }; // what 200 nested C calls, Lua's limit, can need
 
 static bool start_os_thread(void *(*body)(void *), void *given) {
   pthread_attr_t attributes;
