@@ -35,6 +35,7 @@ static void bury(struct sync_object *object, uint32_t process) {
   struct sync_semaphore *s = (struct sync_semaphore *)object;
   sync_begin(object);
   sync_shares_bury(&s->shares, process);
+  if (permits(s) > s->bound) s->total -= permits(s) - s->bound; // it had also released one
   sync_end(object);
 }
 
@@ -87,11 +88,14 @@ bool sync_semaphore_release(struct sync_semaphore *s, uint64_t n) {
   return fine;
 }
 
-// Gives a permit back that was taken by sync_semaphore_hold.
-void sync_semaphore_give_back(struct sync_semaphore *s) {
+// Gives a permit back that was taken by sync_semaphore_hold. Returns false, and gives none, where
+// there would be more than the bound.
+bool sync_semaphore_give_back(struct sync_semaphore *s) {
   sync_begin(&s->head);
-  sync_shares_give(&s->shares, program_slot);
+  bool fine = permits(s) < s->bound;
+  if (fine) sync_shares_give(&s->shares, program_slot);
   sync_end(&s->head);
+  return fine;
 }
 
 // Free permits.

@@ -20,7 +20,7 @@ bool sync_semaphore_acquire(struct sync_semaphore *semaphore, struct park_self *
 bool sync_semaphore_hold(struct sync_semaphore *semaphore, struct park_self *self);
 void sync_semaphore_leave(struct sync_semaphore *semaphore, struct park_self *self);
 bool sync_semaphore_release(struct sync_semaphore *semaphore, uint64_t permits);
-void sync_semaphore_give_back(struct sync_semaphore *semaphore);
+bool sync_semaphore_give_back(struct sync_semaphore *semaphore);
 uint64_t sync_semaphore_value(struct sync_semaphore *semaphore);
 
 #endif

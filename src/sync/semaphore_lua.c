@@ -9,9 +9,15 @@ static bool acquire(void *object, struct park_self *ask) {
 static bool hold(void *object, struct park_self *ask) { return sync_semaphore_hold(object, ask); }
 static void leave(void *object, struct park_self *ask) { sync_semaphore_leave(object, ask); }
 
+static int refuse(lua_State *L, const struct sync_semaphore *semaphore, const char *function) {
+  return loop_misuse(L, "too-many-permits",
+                     "%s: released more often than acquired (the bound is %lld)", function,
+                     (long long)semaphore->bound);
+}
+
 static void give_back(lua_State *L, struct sync_object *object) {
-  (void)L;
-  sync_semaphore_give_back((struct sync_semaphore *)object);
+  struct sync_semaphore *semaphore = (struct sync_semaphore *)object;
+  if (!sync_semaphore_give_back(semaphore)) refuse(L, semaphore, "guard:release");
 }
 
 static int held(lua_State *L, void *object, struct park_self *ask, bool got) {
@@ -37,11 +43,7 @@ static int m_hold(lua_State *L) { return binding_wait(L, SYNC_SEMAPHORE, &hold_o
 static int m_release(lua_State *L) {
   struct sync_semaphore *semaphore = self(L, "semaphore:release");
   uint64_t k = binding_count(L, 2, "semaphore:release", "k", 1, 1);
-  if (!sync_semaphore_release(semaphore, k))
-    return loop_misuse(L, "too-many-permits",
-                       "semaphore:release: released more often than acquired (the bound is %lld)",
-                       (long long)semaphore->bound);
-  return 0;
+  return sync_semaphore_release(semaphore, k) ? 0 : refuse(L, semaphore, "semaphore:release");
 }
 
 // semaphore:value() -> free permits
