@@ -11,7 +11,7 @@ static struct sync_array *self(lua_State *L, const char *function) {
 static _Atomic uint64_t *element(lua_State *L, const struct sync_array *array) {
   int whole;
   lua_Integer i = lua_tointegerx(L, 2, &whole);
-  if (!whole || i < 1 || (uint64_t)i > array->length) return NULL;
+  if (lua_type(L, 2) != LUA_TNUMBER || !whole || i < 1 || (uint64_t)i > array->length) return NULL;
   return sync_array_at(array, (uint64_t)i - 1);
 }
 

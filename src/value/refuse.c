@@ -172,13 +172,22 @@ static const char *type_of(lua_State *L) {
   return name ? name : "table";
 }
 
+// The user's line stands before it, but none of the library's own.
+static int refuse(lua_State *L, const char *path, const char *type) {
+  luaL_where(L, 1);
+  if (strncmp(lua_tostring(L, -1), "heddle/", 7) == 0) lua_pushliteral(L, "");
+  lua_pushfstring(L, "can't copy %s: %s", path, type);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
 // Raises the refusal of object number `number`, which is at the top of the stack.
 static int raise_refusal(struct search *s, lua_Integer number) {
   struct path path = {0};
   const char *type = type_of(s->L);
   write_path(s, number, &path);
   if (path.len == 0) add(&path, "the function to start");
-  return luaL_error(s->L, "can't copy %s: %s", path.text, type);
+  return refuse(s->L, path.text, type);
 }
 
 // --- the search -------------------------------------------------------------------------------
@@ -307,5 +316,5 @@ int value_refuse(lua_State *L, int first, int count, const char *root) {
       look_into_function(&s, number);
     lua_settop(L, s.base + TABLES);
   }
-  return luaL_error(L, "can't copy %s: a value in it", root);
+  return refuse(L, root, "a value in it");
 }
