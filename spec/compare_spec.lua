@@ -133,6 +133,8 @@ describe("heddle compare", function()
       local c = cjson.decode(r.out)
       assert.is_true(c.partial)
       assert.is_true(#c.runs >= case[2] and #c.runs <= case[2] + 1, r.all)
+      assert.equal("string", type(c.reason))
+      assert.matches(": 2 jobs, seed 3, %d+ rounds?, [1-9]%d* cores? %(partial", r.err)
       assert.is_true(case[2] == 0 or c.runs[1].totals.done >= case[3], r.all)
     end
   end)

@@ -122,9 +122,32 @@ describe("heddle.comparison", function()
     assert.matches("nothing to compare", compare(none).answer)
     local c = compare(run("threads", 2, 2.0), run("isolates", 2, 1.0, { interrupted = true }))
     assert.equal("only threads x2 came to the end", c.answer)
+    assert.equal("the comparison was interrupted", c.reason)
     assert.matches("\n  isolates x2 %(stopped%) +4 +0 +0 +1 s +%- +4 ", c:text())
     assert.matches("partial: interrupted",
       comparison.new({ runs = c.runs, seed = 1, partial = true }):text())
+  end)
+
+  it("says why where there is no best, or nothing to compare it with", function()
+    local decode, null = require("cjson").decode, require("cjson").null
+    local function head(c)
+      local fields = decode(c:json())
+      return { fields.best, fields.best_workers, fields.reason }
+    end
+    assert.same({ "sequential", 1, "no other was run" }, head(compare(run("sequential", 1, 4.0))))
+    assert.same({ null, null, "there were no jobs" },
+      head(compare(run("threads", 2, 0.0, { jobs = {} }))))
+    local none = run("threads", 2, 2.0)
+    for i, status in ipairs { "failed", "timeout", "skipped", "left" } do
+      none.jobs[i].status = status
+    end
+    assert.same({ null, null, "1 job failed, 1 timed out, 1 had to be skipped, 1 never began" },
+      head(compare(none)))
+    local early = comparison.new { runs = {}, seed = 1, mix = "m", job_count = 7, partial = true }
+    assert.same({ null, null, "the comparison was interrupted" }, head(early))
+    assert.matches("^m: 7 jobs, seed 1, 0 rounds, [1-9]%d* cores? %(partial: interrupted%)\n",
+      early:text())
+    assert.matches("nothing to compare, because the comparison was interrupted$", early:text())
   end)
 
   it("shows what a model costs and its percentiles", function()

@@ -194,6 +194,7 @@ describe("heddle.json", function()
     assert.equal([["a\"\\\n\u0001é"]], json.encode 'a"\\\n\1é')
     assert.equal('{"a":[],"b":{},"c":[1,2],"d":true}',
       json.encode { a = json.list {}, b = {}, c = { 1, 2 }, d = true })
+    assert.equal('{"a":null}', json.encode { a = json.null })
     assert.equal('"??"', json.encode "\xff\xfe")
     helper.raises("json%.encode: value: .* got function", json.encode, print)
   end)

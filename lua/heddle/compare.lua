@@ -158,7 +158,8 @@ end
 --- Prints and writes what was measured, whole, also when it is interrupted meanwhile.
 local function show(args, out, runs, partial)
   local compared = require("heddle.comparison").new {
-    runs = runs, seed = args.seed, mix = args.mix.name, partial = partial or nil,
+    runs = runs, seed = args.seed, mix = args.mix.name, job_count = args.mix.count,
+    partial = partial or nil,
   }
   out:print(compared:tables() .. "\n")
   out:print(out:bold(compared:last_line()))

@@ -1,8 +1,10 @@
 --- Several runs of the same jobs side by side: under each model and number of workers, in one round
 -- or more. Says which was best, by how much, and why, as far as the measurements tell.
--- Stands on: heddle.comparison_judge, heddle.percentiles, heddle.report_text, heddle.report_write.
+-- Stands on: heddle, heddle.comparison_judge, heddle.percentiles, heddle.report_text,
+-- heddle.report_write.
 
 local comparison_judge = require "heddle.comparison_judge"
+local heddle = require "heddle"
 local percentiles = require "heddle.percentiles"
 local report_text = require "heddle.report_text"
 local report_write = require "heddle.report_write"
@@ -15,10 +17,12 @@ local comparison = {}
 ---@field seed integer
 ---@field runs heddle.report.Report[]  with `round`
 ---@field groups heddle.comparison.Group[]
----@field best? string  a model's name; nil when there is nothing to compare
+---@field best? string  a model's name; nil when nothing was done
 ---@field best_workers? integer
 ---@field answer string  which was best and by how much, one line
----@field reason? string  why, read from the measurements
+---@field reason string  why, read from the measurements; or why there is no best one
+---@field job_count integer
+---@field cores integer
 ---@field partial? boolean  whether it was interrupted
 local methods = {}
 local meta = { __index = methods, __name = "heddle.comparison" }
@@ -97,12 +101,15 @@ end
 
 
 --- Compares runs of the same jobs.
----@param data {runs: heddle.report.Report[], seed: integer, mix: string?, partial: boolean?}
+---@param data {runs: heddle.report.Report[], seed: integer, job_count: integer?, mix: string?,
+---  partial: boolean?}  job_count: of each run, also where there is none yet
 ---@return heddle.comparison.Comparison
 function comparison.new(data)
+  local first = data.runs[1]
   local self = setmetatable({
     version = 1, runs = data.runs, seed = data.seed, mix = data.mix, partial = data.partial,
-    cores = data.runs[1] and data.runs[1].cores,
+    cores = first and first.cores or heddle.cores(),
+    job_count = first and #first.jobs or data.job_count or 0,
   }, meta)
   local sequential
   self.groups, sequential = group(data.runs)
@@ -111,8 +118,10 @@ function comparison.new(data)
     all_done = all_done and (run.interrupted or run:totals().left == 0)
   end
   if all_done then set_sequential(data.runs, sequential) end
-  local best
-  best, self.answer, self.reason = comparison_judge.judge(whole(self.groups))
+  local ended = whole(self.groups)
+  local best, answer, reason = comparison_judge.judge(ended,
+    data.partial or #ended < #self.groups)
+  self.answer, self.reason = answer, reason
   if best then self.best, self.best_workers = best.model, best.workers end
   return self
 end
@@ -246,12 +255,11 @@ end
 -- Forms ------------------------------------------------------------------------------------------
 
 local function headline(self)
-  local first = self.runs[1]
   local rounds = 0
   for _, g in ipairs(self.groups) do rounds = math.max(rounds, #g.runs) end
   return ("%s%s, seed %d, %s, %s%s"):format(self.mix and self.mix .. ": " or "",
-    report_text.count(first and #first.jobs or 0, "job"), self.seed,
-    report_text.count(rounds, "round"), report_text.count(self.cores or 0, "core"),
+    report_text.count(self.job_count, "job"), self.seed,
+    report_text.count(rounds, "round"), report_text.count(self.cores, "core"),
     self.partial and " (partial: interrupted)" or "")
 end
 
@@ -296,7 +304,7 @@ end
 --- Which was best, by how much and why, in one line.
 ---@return string
 function methods:last_line()
-  return self.answer .. (self.reason and ", because " .. self.reason or "")
+  return self.answer .. ", because " .. self.reason
 end
 
 

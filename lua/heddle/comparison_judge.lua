@@ -198,13 +198,28 @@ end
 
 -- The answer -------------------------------------------------------------------------------------
 
---- Judges groups of runs.
----@param groups heddle.comparison.Group[]
----@return heddle.comparison.Group? best  nil when nothing was done
----@return string answer  one line
----@return string? why
-function comparison_judge.judge(groups)
-  local measure = all_arrive(groups) and quickness or work_per_second
+local FATES = {
+  { "failed", "failed" }, { "timeout", "timed out" }, { "skipped", "had to be skipped" },
+  { "left", "never began" },
+}
+
+--- Why no job was done: what became of all of them.
+local function fates(groups)
+  local parts = {}
+  for _, fate in ipairs(FATES) do
+    local sum = 0
+    for _, g in ipairs(groups) do
+      for _, run in ipairs(g.runs) do sum = sum + run:totals()[fate[1]] end
+    end
+    local jobs = #parts == 0 and report_text.count(sum, "job") or tostring(sum)
+    if sum > 0 then parts[#parts + 1] = ("%s %s"):format(jobs, fate[2]) end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "there were no jobs"
+end
+
+
+--- The groups from the best to the worst.
+local function ranked(groups, measure)
   local list, order = table.move(groups, 1, #groups, 1, {}), {}
   for i, g in ipairs(groups) do order[g] = { mean(g, measure), i } end
   table.sort(list, function(a, b)
@@ -212,10 +227,30 @@ function comparison_judge.judge(groups)
     if x[1] ~= y[1] then return x[1] > y[1] end
     return x[2] < y[2]
   end)
+  return list
+end
+
+
+--- Judges groups of runs.
+---@param groups heddle.comparison.Group[]  that came to their end
+---@param interrupted? boolean  whether there would have been more
+---@return heddle.comparison.Group? best  nil when nothing was done
+---@return string answer  one line
+---@return string why
+function comparison_judge.judge(groups, interrupted)
+  local measure = all_arrive(groups) and quickness or work_per_second
+  local list = ranked(groups, measure)
   local best = list[1]
-  if not best then return nil, "no model came to its end: there is nothing to compare" end
-  if mean(best, measure) == 0 then return nil, "no job was done: there is nothing to compare" end
-  if #list == 1 then return best, ("only %s came to the end"):format(best.label) end
+  local early = interrupted and "the comparison was interrupted"
+  if not best then
+    return nil, "no model came to its end: there is nothing to compare", early or "none was run"
+  end
+  if mean(best, measure) == 0 then
+    return nil, "no job was done: there is nothing to compare", fates(list)
+  end
+  if #list == 1 then
+    return best, ("only %s came to the end"):format(best.label), early or "no other was run"
+  end
   local parts = {}
   for _, other in ipairs(others(list)) do parts[#parts + 1] = compared(best, other, measure) end
   local answer = ("%s %s fastest: %s"):format(best.label,

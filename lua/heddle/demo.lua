@@ -139,10 +139,10 @@ end
 local function show_all(args, out, runs, partial)
   local compared = require("heddle.comparison").new {
     runs = runs, seed = args.seed, mix = args.mix and args.mix.name,
-    partial = partial,
+    job_count = args.jobs, partial = partial,
   }
   if compared.partial then out:print "(partial: interrupted)" end
-  out:print(compared:summary() .. "\n" .. (compared.reason and "\n" .. compared.reason or ""))
+  out:print(compared:summary() .. "\n\n" .. compared.reason)
   out:print(out:bold(compared.answer))
   out:finish(compared)
 end

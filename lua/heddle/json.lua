@@ -6,6 +6,10 @@
 local json = {}
 
 local LIST = {}
+
+--- What is written as null in an object or list.
+json.null = setmetatable({}, { __name = "heddle.json.null" })
+
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 
@@ -70,10 +74,11 @@ end
 
 --- Turns a value into JSON text. NaN and the infinities become null; bytes that are no UTF-8
 --- become "?".
----@param value any  nil, booleans, numbers, strings, and tables of them
+---@param value any  nil, json.null, booleans, numbers, strings, and tables of them
 ---@return string
 function encode(value)
   local kind = type(value)
+  if value == nil or value == json.null then return "null" end
   if kind == "table" then
     local list = getmetatable(value) == LIST or #value > 0
     return (list and encode_list or encode_object)(value)
@@ -81,7 +86,6 @@ function encode(value)
   if kind == "string" then return quote(value) end
   if kind == "number" then return json.number(value) end
   if kind == "boolean" then return tostring(value) end
-  if kind == "nil" then return "null" end
   error("json.encode: value: a table, string, number or boolean expected, got " .. kind
     .. " [bad-argument]", 2)
 end

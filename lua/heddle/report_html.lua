@@ -125,12 +125,15 @@ end
 
 local function describe(data, report, runs)
   local first = runs[1]
-  if not first then
+  if not report then
     data.title, data.subtitle = "heddle: timeline of a script", ""
     return
   end
-  local compared = report.runs ~= nil
-  data.title = "heddle: " .. (compared and "the same jobs under each model" or label_of(first))
+  data.title = "heddle: " .. (report.runs and "the same jobs under each model" or label_of(first))
+  if not first then
+    data.subtitle = "interrupted before a run was measured"
+    return
+  end
   data.subtitle = ("%s, seed %s, %s%s%s"):format(plural(#first.jobs, "job"), tostring(first.seed),
     plural(first.cores or 1, "core"), report.mix and ", mix " .. tostring(report.mix) or "",
     (report.partial or first.interrupted) and ", interrupted" or "")

@@ -146,13 +146,14 @@ end
 
 
 --- Writes several runs of the same jobs as JSON.
----@param c {seed: integer, runs: heddle.report.Report[], best: string?, reason: string?}
+---@param c {seed: integer, runs: heddle.report.Report[], best: string?, reason: string}
 ---@param emit fun(text: string)
 function report_write.comparison(c, emit)
   local put = collector(emit)
   local head = {
-    version = 1, seed = c.seed, best = c.best, best_workers = c.best_workers, reason = c.reason,
-    answer = c.answer, partial = c.partial or nil, mix = c.mix, cores = c.cores,
+    version = 1, seed = c.seed, best = c.best or json.null,
+    best_workers = c.best_workers or json.null, reason = c.reason, answer = c.answer,
+    partial = c.partial or nil, mix = c.mix, cores = c.cores,
   }
   put((json.encode(head):gsub("}$", "")))
   put ',"runs":['
