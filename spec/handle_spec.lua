@@ -211,6 +211,20 @@ describe("status and alive", function()
 end)
 
 describe("on_done", function()
+  each("of a handle that is begun later runs after its end", function(M)
+    local h, order = M.new(function() return 1 end), {}
+    for _, name in ipairs { "first", "second" } do
+      h:on_done(function(got) order[#order + 1] = name .. " " .. got:status() end)
+    end
+    heddle.sleep(0.002)
+    assert.same({}, order)
+    assert.equal(h, h:start())
+    h:on_done(function() order[#order + 1] = "third" end)
+    h:join()
+    helper.wait_for(function() return #order == 3 end)
+    assert.same({ "first done", "second done", "third" }, order)
+  end)
+
   each("calls with the handle, in order of registration", function(M)
     local q = queue.new()
     local seen, done = {}, queue.new()

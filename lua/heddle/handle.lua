@@ -90,6 +90,15 @@ function handle.call_when_done(h, fn, finally)
 end
 
 
+-- handle that has not begun -> what on_done was given
+local early = setmetatable({}, { __mode = "k" })
+
+local function has_begun(h)
+  local joined, err = pcall(h.join, h, 0)
+  return joined or not tostring(err):find "%[not%-started%]$"
+end
+
+
 -- Runs `fn(h)` as a task of this OS thread when `h` has ended, also when it has already.
 local function on_done(h, fn)
   if not require("heddle.task_group").is_handle(h) then
@@ -98,7 +107,23 @@ local function on_done(h, fn)
   elseif type(fn) ~= "function" then
     error(("on_done: fn: a function expected, got %s [bad-argument]"):format(type(fn)), 2)
   end
-  handle.call_when_done(h, fn)
+  if early[h] or not has_begun(h) then
+    early[h] = early[h] or {}
+    table.insert(early[h], fn)
+  else
+    handle.call_when_done(h, fn)
+  end
+end
+
+
+-- The method `start`, which also does what on_done put off.
+local function start_of(begin)
+  return function(h)
+    begin(h)
+    for _, fn in ipairs(early[h] or {}) do handle.call_when_done(h, fn) end
+    early[h] = nil
+    return h
+  end
 end
 
 
@@ -106,7 +131,9 @@ end
 ---@package
 ---@param methods table
 function handle.complete(methods)
+  if methods.on_done then return end -- shared by several models
   methods.on_done = on_done
+  methods.start = start_of(methods.start)
 end
 
 
