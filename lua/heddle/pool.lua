@@ -197,8 +197,11 @@ end
 local function check_list(what, list)
   if type(list) ~= "table" then
     misuse(3, "bad-argument", "pool:%s: list: a table expected, got %s", what, type(list))
+  elseif list.n ~= nil and not core.whole(list.n, 0) then
+    misuse(3, "bad-argument", "pool:%s: list.n: a whole number >= 0 expected, got %s", what,
+      show(list.n))
   end
-  return list.n or #list
+  return math.tointeger(list.n or #list)
 end
 
 
@@ -283,6 +286,7 @@ end
 ---@return fun():(integer?,any) iterator of place and result
 function methods:imap(fn, iterable, state, control)
   check_open(self, "imap")
+  if type(iterable) == "table" then check_list("imap", iterable) end
   return stream(self, "imap", fn, true, iterable, state, control)
 end
 
@@ -295,6 +299,7 @@ end
 ---@return fun():(integer?,any) iterator of place and result
 function methods:imap_unordered(fn, iterable, state, control)
   check_open(self, "imap_unordered")
+  if type(iterable) == "table" then check_list("imap_unordered", iterable) end
   return stream(self, "imap_unordered", fn, false, iterable, state, control)
 end
 

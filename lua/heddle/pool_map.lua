@@ -30,6 +30,7 @@ map.__index = map
 
 
 local function new_map(p, fn, list, n, chunk, spread)
+  chunk = math.min(chunk, math.max(n, 1))
   return setmetatable({
     pool = p, fn = fn, list = list, n = n, chunk = chunk, spread = spread,
     chunks = (n + chunk - 1) // chunk,
