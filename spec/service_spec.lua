@@ -53,6 +53,14 @@ describe("heddle.service", function()
     assert.equal(require("heddle").model(model).model, r.model)
   end)
 
+  helper.each_model("says which global a job's function was sent without", function(_, model)
+    local r = run { model = model, workers = 1, seed = 1,
+      jobs = { { run = function() return not_there() end } } } -- luacheck: ignore
+    local far = model == "isolate" or model == "process"
+    local wanted = far and "global 'not_there' was not sent" or "a nil value %(global 'not_there'%)"
+    assert.matches(wanted, r:text())
+  end)
+
   helper.each_model("shares the jobs among its workers", function(_, model)
     local jobs, meet = {}, require("heddle.sync").barrier(3)
     for i = 1, 6 do

@@ -11,6 +11,7 @@ local jobs = require "heddle.native.jobs"
 local native = require "heddle.native.task"
 local recorder = require "heddle.native.trace"
 local shared = require "heddle.native.shared"
+local unsent = require "heddle.unsent"
 
 local worker = {}
 
@@ -26,16 +27,8 @@ local KICK_AFTER = 64 -- quiet answers
 ---@field job table? that task
 
 
--- The same as add_hint of src/worker/run_lua.c.
-local function hinted(err)
-  if type(err) ~= "string" then return err end
-  return (err:gsub("attempt to [^\n]-a nil value %(global '([^']+)'%)", "global '%1' was not sent: "
-    .. "make it local, pass it, or set it in an initializer", 1))
-end
-
-
 local function keep_trace(err)
-  return core.keep_trace(hinted(err))
+  return core.keep_trace(unsent.hinted(err))
 end
 
 

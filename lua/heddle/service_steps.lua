@@ -8,6 +8,7 @@ local mix_draw = require "heddle.mix_draw"
 local mix_plan = require "heddle.mix_plan"
 local native = require "heddle.native.work"
 local task = require "heddle.task"
+local unsent = require "heddle.unsent"
 
 local service_steps = {}
 
@@ -27,6 +28,7 @@ local TIMEOUT = setmetatable({}, { __tostring = function() return "timeout" end 
 ---@field locks table<string, table>
 ---@field lock_wait number  seconds it has waited for them
 ---@field waited number  seconds its jobs have waited otherwise
+---@field remote boolean  whether it is in an interpreter of its own
 ---@field shares boolean  whether its OS thread is shared with the other workers
 ---@field port? integer  of the local server
 ---@field limit? number  when the job in hand has to be done
@@ -144,7 +146,7 @@ local function call(worker, number, step)
   accounted = accounted + used
   worker.used = worker.used + used
   worker.waited = worker.waited + math.max(0.0, now() - since - used)
-  if not ok then error(err, 0) end
+  if not ok then error(worker.remote and unsent.hinted(err) or err, 0) end
 end
 
 

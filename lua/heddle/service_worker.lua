@@ -21,6 +21,7 @@ local service_worker = {}
 
 local IDLE = 1.0    -- seconds a worker waits for a job before it looks at the run lock again
 local SHARING = { coroutines = true, sequential = true } -- models whose workers share an OS thread
+local REMOTE = { isolates = true, processes = true } -- whose workers have interpreters of their own
 
 local now = heddle.now
 local begin, finish = service_ledger.begin, service_ledger.finish
@@ -161,6 +162,7 @@ end
 function service_worker.work(ctx)
   local me = {
     plan = ctx.plan, locks = ctx.locks, port = ctx.port, shares = SHARING[ctx.model],
+    remote = REMOTE[ctx.model],
     lock_wait = 0.0, waited = 0.0, jobs = 0, cpu = 0.0, cpu_before = work.cpu(),
     deadline = ctx.deadline,
   }
