@@ -262,6 +262,25 @@ describe("heddle demo", function()
     end
   end)
 
+  -- Each of the two waits several times until the other gives the GIL up; then comes Ctrl-C.
+  it("says at Ctrl-C how long each thread has waited for the GIL", function()
+    local r = with_file([[
+      local count = require("heddle.shared").value("int", 0)
+      local root = require("heddle.process").current().pid
+      return require("heddle.mix").new { jobs = 2, kinds = { a = { run = function(_, job)
+        for both = 2, 12, 2 do
+          count:add(1)
+          while count:add(0) < both do end
+        end
+        if job.number == 0 then require("luv").kill(root, "sigint") end
+        while true do end
+      end } } }]], { "demo", "threads", "--mix=./s.lua", "--workers=2", "--time=60", "--json=-" })
+    assert.equal(130, r.code, r.all)
+    local workers = require("cjson").decode(r.out).workers
+    assert.equal(2, #workers)
+    for _, worker in ipairs(workers) do assert.is_true(worker.gil_wait > 0, r.out) end
+  end)
+
   it("ends the comparison at Ctrl-C with the models that were measured", function()
     local r = with_file([[
       return require("heddle.mix").new { jobs = 50, kinds = { a = { run = function()

@@ -388,6 +388,16 @@ function service_run.to_the_end(self, run)
 end
 
 
+--- Notes how long each worker that is being stopped has waited for the GIL so far: it won't tell.
+local function note_gil_waits(self, run)
+  local threads = self.model == "threads" and self.module.gil().threads or {}
+  for _, worker in ipairs(run.ledger.workers) do
+    local row = not worker.gone and threads[worker.handle.id]
+    if row and not worker.finished then worker.gil_wait = row.wait end
+  end
+end
+
+
 --- The end in a hurry, after an interruption or an error: workers are stopped where they are.
 ---@param self heddle.service.Service
 ---@param run heddle.service_run.Run
@@ -396,6 +406,7 @@ function service_run.abort(self, run, why)
   run.ledger.stopped, run.stopping = why, true
   if run.lock:locked() then run.lock:release() end
   run.queue:shut()
+  note_gil_waits(self, run)
   for _, worker in ipairs(run.ledger.workers) do
     if not worker.gone then worker.handle:cancel { hard = true } end
   end
