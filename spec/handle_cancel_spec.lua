@@ -21,6 +21,24 @@ local function blocked(M, ...) return helper.blocked(M.start(...)) end
 local function sleep_long() require("heddle").sleep(60) end
 
 describe("cancel", function()
+  each("is seen by one whose calls never need to wait", function(M)
+    local sync = require "heddle.sync"
+    local begun, lock, items = sync.event(), sync.lock(), queue.new(0, { shared = true })
+    local h = M.start(function(up, l, q)
+      up:set()
+      while true do
+        l:acquire()
+        l:release()
+        q:put(1)
+        q:get()
+      end
+    end, begun, lock, items)
+    begun:wait()
+    assert.is_true(h:cancel())
+    assert.is_true(h:join(5 * helper.slack))
+    assert.equal("cancelled", h:status())
+  end, not_tasks)
+
   each("raises CANCELLED out of the present wait", function(M)
     local h = blocked(M, sleep_long)
     assert.is_true(h:cancel())

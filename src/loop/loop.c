@@ -104,6 +104,15 @@ static void retry_all(struct loop *loop) {
   }
 }
 
+// Sees to a request to stop before the running task waits, or would have waited: a worker that
+// never needs to wait does not come back to its loop.
+void loop_heed_cancels(struct loop *loop) {
+  struct program_seat *seat = program_seat(loop->seat);
+  if (!(atomic_load_explicit(&seat->attention, memory_order_relaxed) & ATTENTION_WORKER)) return;
+  atomic_fetch_and(&seat->attention, ~(uint32_t)ATTENTION_WORKER);
+  if (attend) attend(loop, ATTENTION_WORKER);
+}
+
 // Makes ready whatever was woken: by this thread, by others, by time; sees to requests from
 // outside.
 void loop_take_in(struct loop *loop) {

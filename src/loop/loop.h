@@ -151,6 +151,7 @@ void loop_enter(struct loop *loop);
 void loop_leave(struct loop *loop);
 void loop_idle(struct loop *loop);
 void loop_take_in(struct loop *loop);
+void loop_heed_cancels(struct loop *loop);
 void loop_ready(struct loop *loop, struct task *task);
 bool loop_held(struct loop *loop);
 void loop_hold(struct loop *loop, bool listener);

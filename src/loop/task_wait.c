@@ -127,6 +127,7 @@ int loop_block(lua_State *L, const struct loop_op *op, void *object, struct park
   ask->enlist = false;
   ask->record = 0;
   ask->entered = false;
+  if (task) loop_heed_cancels(task->loop);
   if (task && task_interrupted(task) && loop_may_block(L)) task_raise_pending(L, task);
   if (op->attempt && op->attempt(object, ask)) return op->finish(L, object, ask, true);
   if (timeout == 0) return op->finish(L, object, ask, false);
