@@ -55,6 +55,11 @@ describe("an isolate", function()
   it("finds modules where its starter finds them", function()
     local path, cpath = isolate.start(function() return package.path, package.cpath end):result()
     assert.equal(package.path, path)
+    local kept = package.path
+    package.path = {}
+    helper.raises("'package%.path' must be a string", isolate.start, function(x) return x end, 1)
+    package.path = kept
+    assert.equal(2, isolate.start(function(x) return x end, 2):result())
     assert.equal(package.cpath, cpath)
   end)
 

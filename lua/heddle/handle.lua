@@ -94,7 +94,9 @@ end
 local early = setmetatable({}, { __mode = "k" })
 
 local function has_begun(h)
+  if h:status() ~= "pending" then return true end
   local joined, err = pcall(h.join, h, 0)
+  if type(err) == "table" then error(err, 0) end -- a cancel of the caller
   return joined or not tostring(err):find "%[not%-started%]$"
 end
 

@@ -149,13 +149,15 @@ static _Thread_local struct buffer starting; // empty while Lua code may run
 // The calling thread ends: its buffer is given back.
 void worker_starter_end(void) { buffer_free(&starting); }
 
-// The paths of `require` are a message of their own: by the time that the function and what it
-// refers to are read, modules must be found.
-static void write_paths(lua_State *L) {
+// Pushes the paths of `require`. They are a message of their own, since modules must be found by
+// the time that the function and what it refers to are read; writing it can't fail as that can.
+static void push_paths(lua_State *L) {
+  static const char *const names[] = {"path", "cpath"};
   lua_getglobal(L, "package");
-  lua_getfield(L, -1, "path");
-  lua_getfield(L, -2, "cpath");
-  value_encode(L, lua_gettop(L) - 1, 2, "package", &starting);
+  for (int i = 0; i < 2; i++)
+    if (lua_getfield(L, -1 - i, names[i]) != LUA_TSTRING && !lua_isnil(L, -1))
+      luaL_error(L, "'package.%s' must be a string", names[i]);
+  lua_remove(L, -3);
 }
 
 // Writes function, arguments and the paths of `require`, which the worker starts with. May raise.
@@ -168,9 +170,11 @@ static void write_start(lua_State *L, struct worker *w) {
   luaL_checkstack(L, n + 4, "too many arguments");
   for (int i = 1; i <= n; i++)
     lua_rawgeti(L, given, i);
+  push_paths(L);
+  starting.len = 0; // whatever a lack of memory left
   value_encode(L, given + 1, n, "fn", &starting);
   w->start_size = starting.len;
-  write_paths(L);
+  value_encode(L, given + 1 + n, 2, "package", &starting);
   w->paths_size = (uint32_t)(starting.len - w->start_size);
   w->start = sync_block(starting.data, starting.len);
   starting.len = 0;
